@@ -1,0 +1,32 @@
+{
+  "targets": [
+    {
+      "target_name": "ioregion",
+      "sources": [
+        "native/src/addon.c",
+        "native/src/args.c",
+        "native/src/fd.c",
+        "native/src/fd_watch.c",
+        "native/src/ioctl.c",
+        "native/src/mapping.c",
+        "native/src/socket.c",
+        "native/src/thread.c",
+        "native/src/interruptible.c",
+        "native/src/handles.c",
+        "native/src/channel.c",
+        "native/src/region_table.c",
+        "native/src/caller.c",
+        "native/src/watchdog.c",
+        "native/src/dispatcher.c",
+        "native/src/vcpu.c",
+        "native/src/order_group.c",
+        "native/src/server.c"
+      ],
+      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
+      "cflags_c": ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wno-unused-parameter", "-fvisibility=hidden"],
+      "conditions": [
+        ["OS!='linux'", { "sources!": [], "defines": ["IOREGION_UNSUPPORTED"] }]
+      ]
+    }
+  ]
+}
