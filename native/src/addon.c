@@ -14,8 +14,9 @@ static void ignore_sigpipe(void) {
 
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   ignore_sigpipe();
-  bool ok = register_fd(env, exports) && register_fd_watch(env, exports) && register_ioctl(env, exports) &&
-            register_mapping(env, exports) && register_socket(env, exports) && register_thread(env, exports) &&
+  bool ok = register_fd(env, exports) && register_special_fd(env, exports) && register_fd_watch(env, exports) &&
+            register_ioctl(env, exports) && register_memory_slots(env, exports) && register_mapping(env, exports) &&
+            register_socket(env, exports) && register_fd_passing(env, exports) && register_thread(env, exports) &&
             register_dispatcher(env, exports) && register_vcpu(env, exports) && register_order_group(env, exports) &&
             register_server(env, exports);
   return ok ? exports : NULL;

@@ -19,10 +19,13 @@ bool register_functions(napi_env env, napi_value exports, const struct native_fu
 
 /* Modules, in the order of binding.gyp. */
 bool register_fd(napi_env env, napi_value exports);
+bool register_special_fd(napi_env env, napi_value exports);
 bool register_fd_watch(napi_env env, napi_value exports);
 bool register_ioctl(napi_env env, napi_value exports);
+bool register_memory_slots(napi_env env, napi_value exports);
 bool register_mapping(napi_env env, napi_value exports);
 bool register_socket(napi_env env, napi_value exports);
+bool register_fd_passing(napi_env env, napi_value exports);
 bool register_thread(napi_env env, napi_value exports);
 bool register_dispatcher(napi_env env, napi_value exports);
 bool register_vcpu(napi_env env, napi_value exports);

@@ -1,5 +1,162 @@
+/* Readiness of file descriptors on the event loop of the calling thread. */
 #include "common.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define LOWEST_DUPLICATE 3
+
+/* Held by the JavaScript object and, until closed, by the libuv handle. */
+struct watch {
+  uv_poll_t poll;
+  napi_env env;
+  int fd;
+  int holders;
+  bool closing;
+  napi_ref callback;
+  napi_async_context context;
+  napi_async_cleanup_hook_handle teardown;
+};
+
+static const napi_type_tag watch_tag = {0x7761746368206664, 0x696f726567696f6e};
+
+static void drop_watch(struct watch *watch) {
+  if (--watch->holders == 0) free(watch);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  struct watch *watch = handle->data;
+  close(watch->fd);
+  napi_async_destroy(watch->env, watch->context);
+  napi_remove_async_cleanup_hook(watch->teardown);
+  drop_watch(watch);
+}
+
+static void stop_watch(struct watch *watch) {
+  if (watch->closing) return;
+  watch->closing = true;
+  uv_poll_stop(&watch->poll);
+  napi_delete_reference(watch->env, watch->callback);
+  uv_close((uv_handle_t *)&watch->poll, on_closed);
+}
+
+static void on_teardown(napi_async_cleanup_hook_handle handle, void *data) {
+  stop_watch(data);
+}
+
+static void finalize_watch(napi_env env, void *data, void *hint) {
+  drop_watch(data);
+}
+
+/* Called outside any JavaScript frame: an exception becomes an uncaughtException of this thread. */
+static void report_exception(napi_env env) {
+  napi_value error;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
+    napi_fatal_exception(env, error);
+}
+
+static void on_ready(uv_poll_t *handle, int status, int events) {
+  struct watch *watch = handle->data;
+  napi_env env = watch->env;
+  napi_handle_scope scope;
+  napi_value callback, receiver, argument;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (napi_get_reference_value(env, watch->callback, &callback) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok && (argument = to_i32(env, status)) != NULL &&
+      napi_make_callback(env, watch->context, receiver, callback, 1, &argument, NULL) != napi_ok)
+    report_exception(env);
+  napi_close_handle_scope(env, scope);
+}
+
+/* An own duplicate: libuv aborts the process where a descriptor is closed under it. */
+static int start_poll(struct watch *watch, int fd) {
+  uv_loop_t *loop;
+  if (napi_get_uv_event_loop(watch->env, &loop) != napi_ok) return UV_EINVAL;
+  watch->fd = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_DUPLICATE);
+  if (watch->fd < 0) return -errno;
+  int status = uv_poll_init(loop, &watch->poll, watch->fd);
+  if (status != 0) close(watch->fd);
+  return status;
+}
+
+static bool prepare_callback(struct watch *watch, napi_value callback) {
+  napi_value name;
+  if (napi_create_string_utf8(watch->env, "ioregion:FdWatch", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_async_init(watch->env, NULL, name, &watch->context) != napi_ok)
+    return false;
+  if (napi_create_reference(watch->env, callback, 1, &watch->callback) == napi_ok) return true;
+  napi_async_destroy(watch->env, watch->context);
+  return false;
+}
+
+/* From here on the libuv handle exists, so that every failure must go through stop_watch. */
+static napi_value activate(struct watch *watch) {
+  napi_env env = watch->env;
+  watch->poll.data = watch;
+  if (napi_add_async_cleanup_hook(env, on_teardown, watch, &watch->teardown) != napi_ok) watch->teardown = NULL;
+  napi_value external = make_external(env, watch, &watch_tag, finalize_watch);
+  if (external != NULL) watch->holders++;
+  int status = uv_poll_start(&watch->poll, UV_READABLE, on_ready);
+  if (external != NULL && watch->teardown != NULL && status == 0) return external;
+  stop_watch(watch);
+  return throw_errno(env, status < 0 ? -status : ENOMEM, "uv_poll_start");
+}
+
+static napi_value watch_fd(napi_env env, napi_callback_info info) {
+  struct args args;
+  napi_valuetype type;
+  int fd;
+  if (!get_args(env, info, 2, &args) || !arg_fd(&args, 0, "fd", &fd)) return NULL;
+  if (napi_typeof(env, args.values[1], &type) != napi_ok || type != napi_function)
+    return throw_type(env, "onReadable must be a function");
+  struct watch *watch = calloc(1, sizeof *watch);
+  if (watch == NULL) return throw_errno(env, ENOMEM, "calloc");
+  *watch = (struct watch){.env = env, .holders = 1};
+  if (!prepare_callback(watch, args.values[1])) {
+    free(watch);
+    return throw_errno(env, ENOMEM, "napi_async_init");
+  }
+  int status = start_poll(watch, fd);
+  if (status == 0) return activate(watch);
+  napi_delete_reference(env, watch->callback);
+  napi_async_destroy(env, watch->context);
+  free(watch);
+  return throw_errno(env, -status, "uv_poll_init");
+}
+
+static napi_value unwatch_fd(napi_env env, napi_callback_info info) {
+  struct args args;
+  void *watch;
+  if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "watch", &watch_tag, &watch)) return NULL;
+  stop_watch(watch);
+  return undefined_value(env);
+}
+
+static napi_value ref_watch(napi_env env, napi_callback_info info) {
+  struct args args;
+  void *data;
+  bool on;
+  if (!get_args(env, info, 2, &args) || !arg_external(&args, 0, "watch", &watch_tag, &data) ||
+      !arg_bool(&args, 1, "on", &on))
+    return NULL;
+  struct watch *watch = data;
+  if (watch->closing) return undefined_value(env);
+  if (on)
+    uv_ref((uv_handle_t *)&watch->poll);
+  else
+    uv_unref((uv_handle_t *)&watch->poll);
+  return undefined_value(env);
+}
+
 bool register_fd_watch(napi_env env, napi_value exports) {
-  return true;
+  static const struct native_function table[] = {
+      {"watchFd", watch_fd},
+      {"unwatchFd", unwatch_fd},
+      {"refWatch", ref_watch},
+  };
+  return register_functions(env, exports, table, LENGTH_OF(table));
 }

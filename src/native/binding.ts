@@ -3,8 +3,8 @@
  * face in `index.ts`. Every function throws a `TypeError`/`RangeError` for an argument of the wrong kind and an
  * `Error` with `code`, `errno` and `syscall` where the kernel refused (see `errors.ts` for the classes they become).
  */
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 
 declare const brand: unique symbol;
 /** An opaque native object; the brand keeps kinds apart in TypeScript, a type tag does so in C. */
@@ -76,7 +76,15 @@ export interface IoctlBinding {
    * KVM_SET_USER_MEMORY_REGION with memory of `mapping` from `offset`; pins the mapping until the slot is deleted
    * with `size` 0 (pass null as mapping then) or `unpinMapping` is called.
    */
-  setMemoryRegion(vm: number, slot: number, flags: number, gpa: bigint, size: number, mapping: MappingObject | null, offset: number): void;
+  setMemoryRegion(
+    vm: number,
+    slot: number,
+    flags: number,
+    gpa: bigint,
+    size: number,
+    mapping: MappingObject | null,
+    offset: number,
+  ): void;
   /** KVM_GET_DIRTY_LOG into `bitmap`, which must hold a bit for each of `pages`, rounded up to 64. */
   dirtyLog(vm: number, slot: number, pages: number, bitmap: Uint8Array): void;
 }
@@ -126,8 +134,6 @@ export interface ThreadBinding {
   getAffinity(): number[];
   /** CLOCK_MONOTONIC in ns. */
   monotonicNs(): number;
-  /** Number of threads of this process, from /proc/self/task. */
-  kill(pid: number, signal: number): void;
 }
 
 /** An outcome of `access`, `resume` and `run`; the numbers are fixed by native/src/caller.h. */
@@ -158,8 +164,15 @@ export interface DispatcherBinding {
    * `policy`: 0 all ones and drop, 1 stop, 2 retry. `deadlineMs` 0: none. Both fds are duplicated. Returns the region id.
    */
   regionAdd(
-    dispatcher: DispatcherObject, gpa: bigint, size: bigint, userData: bigint, readFd: number, writeFd: number,
-    flags: number, policy: number, deadlineMs: number,
+    dispatcher: DispatcherObject,
+    gpa: bigint,
+    size: bigint,
+    userData: bigint,
+    readFd: number,
+    writeFd: number,
+    flags: number,
+    policy: number,
+    deadlineMs: number,
   ): number;
   /** Exact gpa, size and space; ENOENT otherwise. Wakes and fails the waiters. */
   regionRemove(dispatcher: DispatcherObject, gpa: bigint, size: bigint, flags: number): void;
@@ -175,7 +188,15 @@ export interface DispatcherBinding {
   /** 64 bytes shared with JavaScript, see caller.h: the value of a read, and the failure record. */
   callerArea(caller: CallerObject): ArrayBuffer;
   /** One access; `high`/`low` are the halves of the value written. Returns an AccessOutcome. */
-  access(caller: CallerObject, pio: boolean, write: boolean, address: number, size: number, low: number, high: number): number;
+  access(
+    caller: CallerObject,
+    pio: boolean,
+    write: boolean,
+    address: number,
+    size: number,
+    low: number,
+    high: number,
+  ): number;
   /** Goes on with an interrupted access. */
   resume(caller: CallerObject): number;
   /** Ends a failed access: 0 all ones / dropped, 1 retry. Returns an AccessOutcome. */
@@ -262,5 +283,6 @@ function load(): NativeBinding {
     process.dlopen(module, override);
     return module.exports;
   }
-  return nodeGypBuild(packageRoot) as NativeBinding;
+  const loadAddon = createRequire(import.meta.url)('node-gyp-build') as (root: string) => NativeBinding;
+  return loadAddon(packageRoot);
 }
