@@ -1,5 +1,376 @@
+/* The face of dispatchers and callers towards JavaScript: DispatcherBinding in src/native/binding.ts. */
+#include "dispatcher.h"
+
 #include "common.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const napi_type_tag dispatcher_tag = {0x6a1f0c5e2b934d71, 0x9b0de1a4c07f5512};
+static const napi_type_tag caller_tag = {0x6a1f0c5e2b934d72, 0x9b0de1a4c07f5513};
+
+struct dispatcher *arg_dispatcher(const struct args *args, size_t index) {
+  void **slot;
+  if (!arg_external(args, index, "dispatcher", &dispatcher_tag, (void **)&slot)) return NULL;
+  if (*slot == NULL) throw_type(args->env, "dispatcher has been released");
+  return *slot;
+}
+
+/* ---- one JavaScript reference: a slot that `release` empties, so that releasing twice is harmless */
+
+static void finalize_dispatcher(napi_env env, void *data, void *hint) {
+  struct dispatcher **slot = data;
+  if (*slot != NULL) shared_release(&(*slot)->shared);
+  free(slot);
+}
+
+static napi_value wrap_dispatcher(napi_env env, struct dispatcher *dispatcher) {
+  struct dispatcher **slot = malloc(sizeof *slot);
+  napi_value external = NULL;
+  if (slot != NULL) {
+    *slot = dispatcher;
+    external = make_external(env, slot, &dispatcher_tag, finalize_dispatcher);
+  }
+  if (external != NULL) return external;
+  free(slot);
+  shared_release(&dispatcher->shared);
+  return throw_errno(env, ENOMEM, "dispatcher");
+}
+
+static void destroy_dispatcher(struct shared *object) {
+  struct dispatcher *dispatcher = (struct dispatcher *)object;
+  watchdog_stop(dispatcher);
+  region_table_destroy(&dispatcher->regions);
+  channel_list_destroy(dispatcher->channels);
+  pthread_mutex_destroy(&dispatcher->lock);
+  free(dispatcher);
+}
+
+static napi_value dispatcher_create(napi_env env, napi_callback_info info) {
+  int error = interruptible_init();
+  if (error != 0) return throw_errno(env, error, "sigaction");
+  struct dispatcher *dispatcher = calloc(1, sizeof *dispatcher);
+  if (dispatcher == NULL || (dispatcher->channels = channel_list_create()) == NULL) {
+    free(dispatcher);
+    return throw_errno(env, ENOMEM, "calloc");
+  }
+  region_table_init(&dispatcher->regions);
+  pthread_mutex_init(&dispatcher->lock, NULL);
+  watchdog_init(&dispatcher->watchdog);
+  shared_publish(&dispatcher->shared, SHARED_DISPATCHER, NULL, destroy_dispatcher);
+  return wrap_dispatcher(env, dispatcher);
+}
+
+static napi_value dispatcher_id(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  if (!get_args(env, info, 1, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL) return NULL;
+  return to_u32(env, dispatcher->shared.id);
+}
+
+static napi_value dispatcher_open(napi_env env, napi_callback_info info) {
+  struct args args;
+  uint32_t id;
+  if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
+  struct shared *object = shared_find(id, SHARED_DISPATCHER);
+  if (object == NULL) return throw_errno(env, ENOENT, "dispatcherOpen");
+  return wrap_dispatcher(env, (struct dispatcher *)object);
+}
+
+static napi_value dispatcher_release(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher **slot;
+  if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "dispatcher", &dispatcher_tag, (void **)&slot)) return NULL;
+  struct dispatcher *dispatcher = *slot;
+  *slot = NULL;
+  if (dispatcher != NULL) shared_release(&dispatcher->shared);
+  return undefined_value(env);
+}
+
+/* ---- regions */
+
+struct region_request {
+  uint64_t gpa, size, user_data;
+  int read_fd, write_fd;
+  uint32_t flags, policy, deadline_ms;
+};
+
+static bool read_region_request(const struct args *args, struct region_request *request) {
+  return arg_u64(args, 1, "gpa", &request->gpa) && arg_u64(args, 2, "size", &request->size) &&
+         arg_u64(args, 3, "userData", &request->user_data) && arg_fd_or_none(args, 4, "readFd", &request->read_fd) &&
+         arg_fd_or_none(args, 5, "writeFd", &request->write_fd) && arg_u32(args, 6, "flags", &request->flags) &&
+         arg_u32(args, 7, "policy", &request->policy) && arg_u32(args, 8, "deadlineMs", &request->deadline_ms);
+}
+
+static bool is_open(int fd) { return fd >= 0 && fcntl(fd, F_GETFD) != -1; }
+
+/* The order of the checks is that of RFC v3. */
+static int check_request(const struct region_request *request) {
+  int error = region_check(request->gpa, request->size, request->flags);
+  if (error != 0) return error;
+  if (request->policy >= POLICIES) return EINVAL;
+  if (!is_open(request->write_fd)) return EBADF;
+  if (request->size != 0 && !is_open(request->read_fd)) return EBADF;
+  return 0;
+}
+
+static struct region *make_region(const struct region_request *request, struct channel *channel) {
+  struct region *region = calloc(1, sizeof *region);
+  if (region == NULL) return NULL;
+  atomic_store(&region->references, 1);
+  region->flags = request->flags;
+  region->deadline_ms = request->deadline_ms;
+  region->policy = (enum policy)request->policy;
+  region->gpa = request->gpa;
+  region->size = request->size;
+  region->user_data = request->user_data;
+  region->channel = channel;
+  return region;
+}
+
+static int add_region(struct dispatcher *dispatcher, const struct region_request *request, uint32_t *id) {
+  struct channel *channel;
+  int error = channel_get(dispatcher->channels, request->size == 0 ? -1 : request->read_fd, request->write_fd, &channel);
+  if (error != 0) return error;
+  struct region *region = make_region(request, channel);
+  if (region == NULL) {
+    channel_put(channel);
+    return ENOMEM;
+  }
+  pthread_mutex_lock(&dispatcher->lock);
+  error = watchdog_watch(dispatcher, request->deadline_ms);
+  pthread_mutex_unlock(&dispatcher->lock);
+  if (error == 0) error = region_table_add(&dispatcher->regions, region);
+  if (error == 0) *id = region->id;
+  else region_put(region);
+  return error;
+}
+
+static napi_value region_add(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  struct region_request request;
+  uint32_t id = 0;
+  if (!get_args(env, info, 9, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL || !read_region_request(&args, &request))
+    return NULL;
+  int error = check_request(&request);
+  if (error == 0) error = add_region(dispatcher, &request, &id);
+  return error == 0 ? to_u32(env, id) : throw_errno(env, error, "KVM_SET_IOREGION");
+}
+
+static void tell_callers(struct dispatcher *dispatcher, struct region *region) {
+  pthread_mutex_lock(&dispatcher->lock);
+  for (struct caller *caller = dispatcher->callers; caller != NULL; caller = caller->next)
+    caller_region_removed(caller, region);
+  pthread_mutex_unlock(&dispatcher->lock);
+}
+
+static napi_value region_remove(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  uint64_t gpa, size;
+  uint32_t flags;
+  if (!get_args(env, info, 4, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL || !arg_u64(&args, 1, "gpa", &gpa) ||
+      !arg_u64(&args, 2, "size", &size) || !arg_u32(&args, 3, "flags", &flags))
+    return NULL;
+  if (flags & ~(uint32_t)REGION_FLAGS) return throw_errno(env, EINVAL, "KVM_SET_IOREGION");
+  struct region *region = region_table_remove(&dispatcher->regions, gpa, size, flags);
+  if (region == NULL) return throw_errno(env, ENOENT, "KVM_SET_IOREGION");
+  tell_callers(dispatcher, region);
+  region_put(region);
+  return undefined_value(env);
+}
+
+static struct region *arg_region(const struct args *args, struct dispatcher **dispatcher) {
+  uint32_t id;
+  if ((*dispatcher = arg_dispatcher(args, 0)) == NULL || !arg_u32(args, 1, "regionId", &id)) return NULL;
+  struct region *region = region_table_find(&(*dispatcher)->regions, id);
+  if (region == NULL) throw_errno(args->env, ENOENT, "region");
+  return region;
+}
+
+static napi_value region_reconnect(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  struct region *region;
+  int read_fd, write_fd;
+  if (!get_args(env, info, 4, &args) || !arg_fd_or_none(&args, 2, "readFd", &read_fd) ||
+      !arg_fd(&args, 3, "writeFd", &write_fd) || (region = arg_region(&args, &dispatcher)) == NULL)
+    return NULL;
+  int error = region->size != 0 && read_fd < 0 ? EBADF : channel_reconnect(region->channel, read_fd, write_fd);
+  region_put(region);
+  return error == 0 ? undefined_value(env) : throw_errno(env, error, "regionReconnect");
+}
+
+static napi_value region_stats(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  struct region *region;
+  napi_value array;
+  if (!get_args(env, info, 2, &args) || (region = arg_region(&args, &dispatcher)) == NULL) return NULL;
+  const _Atomic uint64_t *counters[] = {&region->stats.reads, &region->stats.writes, &region->stats.posted,
+                                        &region->stats.failures, &region->stats.ended};
+  if (napi_create_array_with_length(env, LENGTH_OF(counters), &array) != napi_ok) array = NULL;
+  for (uint32_t i = 0; array != NULL && i < LENGTH_OF(counters); i++)
+    if (napi_set_element(env, array, i, to_double(env, (double)atomic_load(counters[i]))) != napi_ok) array = NULL;
+  region_put(region);
+  return array;
+}
+
+/* ---- callers without KVM */
+
+struct loopback_caller {
+  struct shared shared;
+  struct caller caller;
+};
+
+static void destroy_caller(struct shared *object) {
+  struct loopback_caller *loopback = (struct loopback_caller *)object;
+  caller_end(&loopback->caller);
+  free(loopback);
+}
+
+static void release_shared(void *hint) { shared_release(hint); }
+
+static void finalize_caller(napi_env env, void *data, void *hint) {
+  struct loopback_caller **slot = data;
+  if (*slot != NULL) shared_release(&(*slot)->shared);
+  free(slot);
+}
+
+static struct loopback_caller *arg_caller(const struct args *args, size_t index) {
+  struct loopback_caller **slot;
+  if (!arg_external(args, index, "caller", &caller_tag, (void **)&slot)) return NULL;
+  if (*slot == NULL) throw_type(args->env, "caller has been released");
+  return *slot;
+}
+
+static napi_value caller_create(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  if (!get_args(env, info, 1, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL) return NULL;
+  struct loopback_caller **slot = malloc(sizeof *slot), *loopback = calloc(1, sizeof *loopback);
+  if (slot == NULL || loopback == NULL || caller_init(&loopback->caller, dispatcher) != 0) {
+    free(slot);
+    free(loopback);
+    return throw_errno(env, ENOMEM, "caller");
+  }
+  shared_publish(&loopback->shared, SHARED_CALLER, &loopback->caller.stop, destroy_caller);
+  *slot = loopback;
+  napi_value external = make_external(env, slot, &caller_tag, finalize_caller);
+  if (external != NULL) return external;
+  free(slot);
+  shared_release(&loopback->shared);
+  return throw_errno(env, ENOMEM, "caller");
+}
+
+static napi_value caller_id(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller *loopback;
+  if (!get_args(env, info, 1, &args) || (loopback = arg_caller(&args, 0)) == NULL) return NULL;
+  return to_u32(env, loopback->shared.id);
+}
+
+static napi_value caller_release(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller **slot;
+  if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "caller", &caller_tag, (void **)&slot)) return NULL;
+  struct loopback_caller *loopback = *slot;
+  *slot = NULL;
+  if (loopback != NULL) shared_release(&loopback->shared);
+  return undefined_value(env);
+}
+
+static napi_value caller_area(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller *loopback;
+  if (!get_args(env, info, 1, &args) || (loopback = arg_caller(&args, 0)) == NULL) return NULL;
+  shared_acquire(&loopback->shared);
+  return make_array_buffer(env, loopback->caller.area, sizeof *loopback->caller.area, release_shared, &loopback->shared);
+}
+
+static void store_value(struct caller *caller) {
+  caller->area->value_low = (uint32_t)caller->access.value;
+  caller->area->value_high = (uint32_t)(caller->access.value >> 32);
+}
+
+static napi_value access_outcome(napi_env env, struct caller *caller, enum outcome outcome) {
+  if (outcome == OUTCOME_DONE) store_value(caller);
+  return to_i32(env, outcome);
+}
+
+/* Hot path: bound to its caller, so that no argument has to be unwrapped. The area is read once. */
+static napi_value do_access(napi_env env, napi_callback_info info) {
+  struct loopback_caller *loopback;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&loopback) != napi_ok) return NULL;
+  struct caller *caller = &loopback->caller;
+  const volatile struct caller_area *area = caller->area;
+  struct access access = {.address = area->address_low | (uint64_t)area->address_high << 32,
+                          .value = area->value_low | (uint64_t)area->value_high << 32, .size = area->size};
+  uint32_t flags = area->flags;
+  access.write = flags & 1;
+  access.space = flags & 2 ? SPACE_PIO : SPACE_MMIO;
+  if (access.size < 1 || access.size > 8) return throw_range(env, "size must be 1 to 8 bytes");
+  if (caller->stage != STAGE_IDLE) return throw_errno(env, EBUSY, "access");
+  stop_bind(&caller->stop);
+  return access_outcome(env, caller, caller_access(caller, &access));
+}
+
+static void finalize_bound(napi_env env, void *data, void *hint) { shared_release(data); }
+
+static napi_value access_function(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller *loopback;
+  napi_value function;
+  if (!get_args(env, info, 1, &args) || (loopback = arg_caller(&args, 0)) == NULL) return NULL;
+  if (napi_create_function(env, "access", NAPI_AUTO_LENGTH, do_access, loopback, &function) != napi_ok) return NULL;
+  shared_acquire(&loopback->shared);
+  if (napi_add_finalizer(env, function, &loopback->shared, finalize_bound, NULL, NULL) == napi_ok) return function;
+  shared_release(&loopback->shared);
+  return NULL;
+}
+
+static napi_value resume_access(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller *loopback;
+  if (!get_args(env, info, 1, &args) || (loopback = arg_caller(&args, 0)) == NULL) return NULL;
+  if (loopback->caller.stage == STAGE_IDLE) return throw_errno(env, EINVAL, "resume");
+  stop_bind(&loopback->caller.stop);
+  return access_outcome(env, &loopback->caller, caller_resume(&loopback->caller));
+}
+
+static napi_value resolve_access(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct loopback_caller *loopback;
+  int32_t action;
+  if (!get_args(env, info, 2, &args) || (loopback = arg_caller(&args, 0)) == NULL || !arg_i32(&args, 1, "action", 0, 1, &action))
+    return NULL;
+  if (loopback->caller.stage != STAGE_FAILED) return throw_errno(env, EINVAL, "resolve");
+  stop_bind(&loopback->caller.stop);
+  return access_outcome(env, &loopback->caller, caller_resolve(&loopback->caller, action == 1));
+}
+
+static napi_value kick_caller(napi_env env, napi_callback_info info) {
+  struct args args;
+  uint32_t id;
+  if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
+  return to_bool(env, shared_stop(id, SHARED_CALLER, STOP_KICK));
+}
+
+static napi_value stop_all(napi_env env, napi_callback_info info) {
+  shared_stop_all();
+  return undefined_value(env);
+}
+
 bool register_dispatcher(napi_env env, napi_value exports) {
-  return true;
+  static const struct native_function table[] = {
+      {"dispatcherCreate", dispatcher_create}, {"dispatcherId", dispatcher_id},     {"dispatcherOpen", dispatcher_open},
+      {"dispatcherRelease", dispatcher_release}, {"regionAdd", region_add},         {"regionRemove", region_remove},
+      {"regionReconnect", region_reconnect},   {"regionStats", region_stats},       {"callerCreate", caller_create},
+      {"callerId", caller_id},                 {"callerRelease", caller_release},   {"callerArea", caller_area},
+      {"accessFunction", access_function},     {"resume", resume_access},           {"resolve", resolve_access},
+      {"kickCaller", kick_caller},             {"stopAll", stop_all},
+  };
+  return register_functions(env, exports, table, LENGTH_OF(table));
 }

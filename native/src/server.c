@@ -1,5 +1,461 @@
+/*
+ * The device side of one region fd. `exchange` writes the last responses and waits for the next commands in one call
+ * from JavaScript: two system calls per access, one per 64 posted writes.
+ */
 #include "common.h"
+#include "order_group.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MESSAGE_BYTES 32
+#define BATCH 64
+/* After this many fruitless spins in a row the server only spins every SPIN_RETRY exchanges. */
+#define SPIN_PATIENCE 16
+#define SPIN_RETRY 256
+
+static const napi_type_tag server_tag = {0x6a1f0c5e2b934d75, 0x9b0de1a4c07f5516};
+
+/* Results of exchange besides a count; fixed by src/native/binding.ts. */
+enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4, NO_RESULT = 1 };
+
+enum server_file { FILE_STREAM, FILE_PACKETS, FILE_PIPE };
+
+struct server_area {
+  uint8_t commands[BATCH][MESSAGE_BYTES];
+  uint8_t responses[BATCH][MESSAGE_BYTES];
+};
+
+struct server {
+  struct shared shared;
+  struct stop_target stop;
+  int read_fd, write_fd;
+  enum server_file reads, writes;
+  struct server_area *area;
+  uint8_t carry[MESSAGE_BYTES]; /* start of a message that a stream has not completed yet */
+  uint32_t carried;
+  int32_t pending_result; /* what the next exchange reports: found behind good messages. NO_RESULT: nothing */
+  struct mmsghdr headers[BATCH]; /* set up once; the kernel writes msg_len only */
+  struct iovec vectors[BATCH];
+  bool batching;          /* the last batch was posted writes: take many at once */
+  int error;
+  uint32_t spin_ns, spin_failures;
+  struct order_group *group; /* NULL: the device has one fd */
+  int slot;
+  uint64_t taken; /* bytes handed to JavaScript so far */
+  uint32_t batch; /* commands of the last batch */
+  struct order_barrier barrier;
+};
+
+/* ---- moving bytes */
+
+static long raw_write(struct server *server, const uint8_t *data, size_t length) {
+  const _Atomic uint32_t *word = &server->stop.word;
+  if (server->writes == FILE_PIPE) return interruptible_syscall(word, SYS_write, server->write_fd, (long)data, (long)length, 0, 0, 0);
+  return interruptible_syscall(word, SYS_sendto, server->write_fd, (long)data, (long)length, MSG_NOSIGNAL, 0, 0);
+}
+
+/* Blocks until the file is ready although it may be O_NONBLOCK. 0, or -EINTR. */
+static long wait_for(struct server *server, int fd, short events) {
+  struct pollfd entry = {.fd = fd, .events = events};
+  long rc = interruptible_syscall(&server->stop.word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
+  return rc < 0 ? rc : 0;
+}
+
+/* True: go on. False: `*result` is what exchange returns. */
+static bool classify(struct server *server, long rc, int32_t *result) {
+  if (rc == -EINTR) {
+    *result = EXCHANGE_STOPPED;
+    return atomic_load(&server->stop.word) == 0;
+  }
+  server->error = (int)-rc;
+  *result = rc == -EPIPE || rc == -ECONNRESET || rc == -ENOTCONN ? EXCHANGE_EOF : EXCHANGE_ERROR;
+  return false;
+}
+
+static bool send_all(struct server *server, const uint8_t *data, size_t length, int32_t *result) {
+  while (length > 0) {
+    long rc = raw_write(server, data, length);
+    if (rc == -EAGAIN) rc = wait_for(server, server->write_fd, POLLOUT);
+    if (rc < 0) {
+      if (!classify(server, rc, result)) return false;
+      continue;
+    }
+    data += rc;
+    length -= (size_t)rc;
+  }
+  return true;
+}
+
+/* Packets keep their bounds, everything else goes out in one piece. */
+static bool send_responses(struct server *server, uint32_t count, int32_t *result) {
+  size_t step = server->writes == FILE_PACKETS ? MESSAGE_BYTES : (size_t)count * MESSAGE_BYTES;
+  for (size_t at = 0; at < (size_t)count * MESSAGE_BYTES; at += step)
+    if (!send_all(server, server->area->responses[0] + at, step, result)) return false;
+  return true;
+}
+
+/* What a packet of another length means. */
+static int32_t not_a_message(size_t length) { return length == 0 ? EXCHANGE_EOF : EXCHANGE_MALFORMED; }
+
+static long receive_one(struct server *server, int flags, int32_t *result) {
+  long rc = interruptible_syscall(&server->stop.word, SYS_recvfrom, server->read_fd, (long)server->area->commands[0],
+                                  MESSAGE_BYTES, MSG_TRUNC | flags, 0, 0);
+  if (rc < 0) return rc;
+  if (rc == MESSAGE_BYTES) return 1;
+  *result = not_a_message((size_t)rc);
+  return 0;
+}
+
+/* Good messages before a bad one are handled first; the bad one is what the next exchange reports. */
+static long receive_many(struct server *server, int flags, int32_t *result) {
+  long rc = interruptible_syscall(&server->stop.word, SYS_recvmmsg, server->read_fd, (long)server->headers, BATCH,
+                                  MSG_WAITFORONE | MSG_TRUNC | flags, 0, 0);
+  if (rc < 0) return rc;
+  long good = 0;
+  while (good < rc && server->headers[good].msg_len == MESSAGE_BYTES) good++;
+  if (good == rc) return good;
+  int32_t bad = not_a_message(server->headers[good].msg_len);
+  if (good > 0) server->pending_result = bad;
+  else *result = bad;
+  return good;
+}
+
+/* A command that waits for an answer is the last one of its batch: v3 bit 4 of byte 1, v2 bit 6 of byte 0. */
+static bool is_posted(const uint8_t *message) { return !(message[1] & 0x10) && !(message[0] & 0x40); }
+
+static long receive_packets(struct server *server, int flags, int32_t *result) {
+  long rc = server->batching ? receive_many(server, flags, result) : receive_one(server, flags, result);
+  if (rc > 0) server->batching = is_posted(server->area->commands[0]);
+  return rc;
+}
+
+/* Fills commands from a byte stream; an incomplete message waits in `carry` for the next call. */
+static long receive_stream(struct server *server, int flags, int32_t *result) {
+  uint8_t *start = server->area->commands[0];
+  memcpy(start, server->carry, server->carried);
+  size_t room = sizeof server->area->commands - server->carried;
+  long rc = server->reads == FILE_PIPE
+                ? interruptible_syscall(&server->stop.word, SYS_read, server->read_fd, (long)(start + server->carried), (long)room, 0, 0, 0)
+                : interruptible_syscall(&server->stop.word, SYS_recvfrom, server->read_fd, (long)(start + server->carried), (long)room, flags, 0, 0);
+  if (rc < 0) return rc;
+  if (rc == 0) {
+    *result = server->carried > 0 ? EXCHANGE_MALFORMED : EXCHANGE_EOF;
+    return 0;
+  }
+  size_t bytes = server->carried + (size_t)rc, whole = bytes / MESSAGE_BYTES * MESSAGE_BYTES;
+  server->carried = (uint32_t)(bytes - whole);
+  memcpy(server->carry, start + whole, server->carried);
+  return whole == 0 ? -EAGAIN : (long)(whole / MESSAGE_BYTES);
+}
+
+static long receive_some(struct server *server, bool wait, int32_t *result) {
+  int flags = wait ? 0 : MSG_DONTWAIT;
+  if (server->reads == FILE_PIPE && !wait) {
+    struct pollfd entry = {.fd = server->read_fd, .events = POLLIN};
+    if (poll(&entry, 1, 0) == 0) return -EAGAIN;
+  }
+  return server->reads == FILE_PACKETS ? receive_packets(server, flags, result) : receive_stream(server, flags, result);
+}
+
+/* ---- waiting */
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static bool should_spin(struct server *server) {
+  if (server->spin_ns == 0 || server->reads == FILE_PIPE) return false;
+  return server->spin_failures < SPIN_PATIENCE || server->spin_failures++ % SPIN_RETRY == 0;
+}
+
+/* Polls for a while before sleeping: a peer on another core answers sooner than a wake-up takes. */
+static long spin(struct server *server, int32_t *result) {
+  uint64_t until = now_ns() + server->spin_ns;
+  long rc;
+  do {
+    rc = receive_some(server, false, result);
+  } while (rc == -EAGAIN && now_ns() < until);
+  server->spin_failures = rc == -EAGAIN ? server->spin_failures + 1 : 0;
+  return rc;
+}
+
+/* Members of a group take commands without blocking, so that `taking` is odd for the length of one call only. */
+static long receive_in_group(struct server *server, bool wait, int32_t *result) {
+  if (wait) {
+    long rc = wait_for(server, server->read_fd, POLLIN);
+    if (rc < 0) return rc;
+  }
+  uint32_t carried = server->carried;
+  order_take_begin(server->group, server->slot);
+  long rc = receive_some(server, false, result);
+  bool moved = rc > 0 || (rc == -EAGAIN && server->carried > carried);
+  uint64_t bytes = !moved ? 0 : (rc > 0 ? (uint64_t)rc * MESSAGE_BYTES : 0) + server->carried - carried;
+  order_take_end(server->group, server->slot, bytes);
+  return rc;
+}
+
+static long receive(struct server *server, bool wait, int32_t *result) {
+  if (server->group != NULL) return receive_in_group(server, wait, result);
+  if (wait && should_spin(server)) {
+    long rc = spin(server, result);
+    if (rc != -EAGAIN) return rc;
+  }
+  return receive_some(server, wait, result);
+}
+
+static int32_t receive_batch(struct server *server, bool wait) {
+  int32_t result = 0;
+  if (server->pending_result != NO_RESULT) return server->pending_result;
+  for (;;) {
+    long rc = receive(server, wait, &result);
+    if (rc > 0) {
+      server->batch = (uint32_t)rc;
+      server->taken += (uint64_t)rc * MESSAGE_BYTES;
+      return (int32_t)rc;
+    }
+    if (rc == 0) return result;
+    if (rc == -EAGAIN) { /* nothing yet, or a part of a message */
+      if (!wait) return EXCHANGE_NOTHING;
+      if ((rc = wait_for(server, server->read_fd, POLLIN)) == 0) continue;
+    }
+    if (!classify(server, rc, &result)) return result;
+  }
+}
+
+static int32_t exchange(struct server *server, uint32_t responses, bool wait) {
+  int32_t result;
+  if (atomic_load(&server->stop.word) != 0) return EXCHANGE_STOPPED;
+  if (server->group != NULL) order_done(server->group, server->slot, server->taken);
+  server->batch = 0;
+  if (responses > 0 && !send_responses(server, responses, &result)) return result;
+  return receive_batch(server, wait);
+}
+
+/* ---- JavaScript */
+
+static void close_files(struct server *server) {
+  if (server->group != NULL) {
+    order_group_leave(server->group, server->slot);
+    shared_release(&server->group->shared);
+    server->group = NULL;
+  }
+  if (server->read_fd >= 0) close(server->read_fd);
+  if (server->write_fd >= 0) close(server->write_fd);
+  server->read_fd = server->write_fd = -1;
+}
+
+static void destroy_server(struct shared *object) {
+  struct server *server = (struct server *)object;
+  close_files(server);
+  free(server->area);
+  free(server);
+}
+
+static void finalize_server(napi_env env, void *data, void *hint) {
+  struct server **slot = data;
+  if (*slot != NULL) shared_release(&(*slot)->shared);
+  free(slot);
+}
+
+static struct server *arg_server(const struct args *args, size_t index) {
+  struct server **slot;
+  if (!arg_external(args, index, "server", &server_tag, (void **)&slot)) return NULL;
+  if (*slot == NULL) throw_type(args->env, "server has been released");
+  return *slot;
+}
+
+static int open_file(int fd, int *duplicate, enum server_file *kind) {
+  struct stat status;
+  int type = 0;
+  socklen_t length = sizeof type;
+  *duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (*duplicate < 0 || fstat(*duplicate, &status) != 0) return errno;
+  if (!S_ISSOCK(status.st_mode)) *kind = FILE_PIPE;
+  else if (getsockopt(*duplicate, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return errno;
+  else *kind = type == SOCK_STREAM ? FILE_STREAM : FILE_PACKETS;
+  return 0;
+}
+
+static int open_server(struct server *server, int read_fd, int write_fd, struct order_group *group) {
+  server->area = calloc(1, sizeof *server->area);
+  if (server->area == NULL) return ENOMEM;
+  for (int i = 0; i < BATCH; i++) server->vectors[i].iov_base = server->area->commands[i];
+  int error = open_file(read_fd, &server->read_fd, &server->reads);
+  if (error == 0) error = open_file(write_fd, &server->write_fd, &server->writes);
+  if (error != 0 || group == NULL) return error;
+  server->slot = order_group_join(group, server->read_fd, &server->taken);
+  if (server->slot < 0) return ENOSPC;
+  shared_acquire(&group->shared);
+  server->group = group;
+  return 0;
+}
+
+static napi_value wrap_server(napi_env env, struct server *server) {
+  struct server **slot = malloc(sizeof *slot);
+  napi_value external = NULL;
+  if (slot != NULL) {
+    *slot = server;
+    external = make_external(env, slot, &server_tag, finalize_server);
+  }
+  if (external != NULL) return external;
+  free(slot);
+  shared_release(&server->shared);
+  return throw_errno(env, ENOMEM, "server");
+}
+
+static napi_value server_open(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct order_group *group = NULL;
+  int read_fd, write_fd;
+  uint32_t spin_ns;
+  if (!get_args(env, info, 4, &args) || !arg_fd(&args, 0, "readFd", &read_fd) || !arg_fd(&args, 1, "writeFd", &write_fd) ||
+      (!arg_missing(&args, 2) && (group = arg_order_group(&args, 2)) == NULL) || !arg_u32(&args, 3, "spinNs", &spin_ns))
+    return NULL;
+  int error = interruptible_init();
+  struct server *server = calloc(1, sizeof *server);
+  if (server == NULL || error != 0) {
+    free(server);
+    return throw_errno(env, error != 0 ? error : ENOMEM, "serverOpen");
+  }
+  server->read_fd = server->write_fd = -1;
+  server->spin_ns = spin_ns;
+  server->pending_result = NO_RESULT;
+  for (int i = 0; i < BATCH; i++) {
+    server->vectors[i].iov_len = MESSAGE_BYTES;
+    server->headers[i].msg_hdr.msg_iov = &server->vectors[i];
+    server->headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  shared_publish(&server->shared, SHARED_SERVER, &server->stop, destroy_server);
+  error = open_server(server, read_fd, write_fd, group);
+  if (error == 0) return wrap_server(env, server);
+  shared_release(&server->shared);
+  return throw_errno(env, error, "serverOpen");
+}
+
+static napi_value server_id(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
+  return to_u32(env, server->shared.id);
+}
+
+static void release_shared(void *hint) { shared_release(hint); }
+
+static napi_value server_area(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
+  shared_acquire(&server->shared);
+  return make_array_buffer(env, server->area, sizeof *server->area, release_shared, &server->shared);
+}
+
+static napi_value do_exchange(napi_env env, napi_callback_info info, bool wait) {
+  struct server *server;
+  napi_value argument;
+  size_t count = 1;
+  uint32_t responses = 0;
+  if (napi_get_cb_info(env, info, &count, &argument, NULL, (void **)&server) != napi_ok) return NULL;
+  if (count < 1 || napi_get_value_uint32(env, argument, &responses) != napi_ok || responses > BATCH)
+    return throw_range(env, "responses must be 0 to 64");
+  if (server->read_fd < 0) return to_i32(env, EXCHANGE_STOPPED);
+  stop_bind(&server->stop);
+  return to_i32(env, exchange(server, responses, wait));
+}
+
+static napi_value exchange_wait(napi_env env, napi_callback_info info) { return do_exchange(env, info, true); }
+static napi_value exchange_now(napi_env env, napi_callback_info info) { return do_exchange(env, info, false); }
+
+static void finalize_bound(napi_env env, void *data, void *hint) { shared_release(data); }
+
+static napi_value exchange_function(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  napi_value function;
+  bool wait;
+  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_bool(&args, 1, "wait", &wait)) return NULL;
+  if (napi_create_function(env, "exchange", NAPI_AUTO_LENGTH, wait ? exchange_wait : exchange_now, server, &function) != napi_ok)
+    return NULL;
+  shared_acquire(&server->shared);
+  if (napi_add_finalizer(env, function, &server->shared, finalize_bound, NULL, NULL) == napi_ok) return function;
+  shared_release(&server->shared);
+  return NULL;
+}
+
+static napi_value server_error(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
+  return to_i32(env, server->error);
+}
+
+/* The commands before the read in the current batch are done; then the barrier over the siblings starts. */
+static bool begin_barrier(struct server *server, uint32_t handled) {
+  if (server->group == NULL) return false;
+  uint64_t left = (uint64_t)(handled < server->batch ? server->batch - handled : 0) * MESSAGE_BYTES;
+  order_done(server->group, server->slot, server->taken - left);
+  if (!server->barrier.active) order_barrier_begin(server->group, server->slot, &server->barrier);
+  return true;
+}
+
+static napi_value barrier_wait(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  uint32_t handled;
+  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_u32(&args, 1, "handled", &handled)) return NULL;
+  stop_bind(&server->stop);
+  if (!begin_barrier(server, handled)) return to_bool(env, true);
+  return to_bool(env, order_barrier_wait(server->group, &server->barrier, &server->stop.word));
+}
+
+static napi_value barrier_now(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server *server;
+  uint32_t handled;
+  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_u32(&args, 1, "handled", &handled)) return NULL;
+  if (!begin_barrier(server, handled)) return to_bool(env, true);
+  return to_bool(env, order_barrier_passed(server->group, &server->barrier));
+}
+
+static napi_value stop_server(napi_env env, napi_callback_info info) {
+  struct args args;
+  uint32_t id;
+  if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
+  return to_bool(env, shared_stop(id, SHARED_SERVER, STOP_FOREVER));
+}
+
+static napi_value server_release(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct server **slot;
+  if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "server", &server_tag, (void **)&slot)) return NULL;
+  struct server *server = *slot;
+  *slot = NULL;
+  if (server == NULL) return undefined_value(env);
+  close_files(server);
+  shared_release(&server->shared);
+  return undefined_value(env);
+}
 
 bool register_server(napi_env env, napi_value exports) {
-  return true;
+  static const struct native_function table[] = {
+      {"serverOpen", server_open},
+      {"serverId", server_id},
+      {"serverArea", server_area},
+      {"exchangeFunction", exchange_function},
+      {"serverError", server_error},
+      {"barrier", barrier_wait},
+      {"barrierNow", barrier_now},
+      {"stopServer", stop_server},
+      {"serverRelease", server_release},
+  };
+  return register_functions(env, exports, table, LENGTH_OF(table));
 }

@@ -185,41 +185,38 @@ export interface DispatcherBinding {
   callerId(caller: CallerObject): number;
   /** Ends a caller; a command it left outstanding is drained by the next user of the channel. */
   callerRelease(caller: CallerObject): void;
-  /** 64 bytes shared with JavaScript, see caller.h: the value of a read, and the failure record. */
+  /** 128 bytes shared with JavaScript (struct caller_area in caller.h): request, value of a read, failure record. */
   callerArea(caller: CallerObject): ArrayBuffer;
-  /** One access; `high`/`low` are the halves of the value written. Returns an AccessOutcome. */
-  access(
-    caller: CallerObject,
-    pio: boolean,
-    write: boolean,
-    address: number,
-    size: number,
-    low: number,
-    high: number,
-  ): number;
+  /**
+   * The function that makes the access described in the area and returns an AccessOutcome. Bound to its caller so that a
+   * call converts no argument.
+   */
+  accessFunction(caller: CallerObject): () => number;
   /** Goes on with an interrupted access. */
   resume(caller: CallerObject): number;
   /** Ends a failed access: 0 all ones / dropped, 1 retry. Returns an AccessOutcome. */
   resolve(caller: CallerObject, action: number): number;
   /** From any thread: makes the access under way, or the next one, return `interrupted`. False where the caller is gone. */
   kickCaller(id: number): boolean;
+  /** Ends all waits of this process for good: called once, when it exits, so that no Worker stays in a system call. */
+  stopAll(): void;
 }
 
 /** native/src/vcpu.c */
 export interface VcpuBinding {
-  /** Takes a vCPU fd (duplicated), its mmap size, and optionally the dispatcher that serves its exits. */
-  vcpuCreate(vcpuFd: number, mmapSize: number, dispatcher: DispatcherObject | null): VcpuObject;
+  /** Takes a vCPU fd (duplicated), its mmap size, and the dispatcher that serves its exits. */
+  vcpuCreate(vcpuFd: number, mmapSize: number, dispatcher: DispatcherObject): VcpuObject;
   /** For `kickVcpu` on other threads. */
   vcpuId(vcpu: VcpuObject): number;
   /** The kvm_run page(s). */
   vcpuRunArea(vcpu: VcpuObject): ArrayBuffer;
-  /** The caller area (64 bytes) of this vCPU: failure record. */
+  /** The caller area (128 bytes) of this vCPU: failure record. */
   vcpuArea(vcpu: VcpuObject): ArrayBuffer;
   /**
-   * Runs until something JavaScript must handle: a KVM exit reason (0 or more; the kvm_run page tells the rest),
+   * The function that runs the vCPU until something JavaScript must handle: a KVM exit reason (0 or more; the kvm_run page tells the rest),
    * -1 interrupted by a kick, -2 a region failed (answer with `vcpuResolve`, then run again). Throws on other errno.
    */
-  vcpuRun(vcpu: VcpuObject): number;
+  vcpuRunFunction(vcpu: VcpuObject): () => number;
   vcpuResolve(vcpu: VcpuObject, action: number): void;
   /** From any thread: immediate_exit, then a signal. False where the vCPU is gone. */
   kickVcpu(id: number): boolean;
@@ -242,12 +239,11 @@ export interface ServerBinding {
   /** Commands: 64 x 32 bytes, then responses: 64 x 32 bytes. */
   serverArea(server: ServerObject): ArrayBuffer;
   /**
-   * Sends the first `responses` responses, then waits for commands. Returns the number received (1 to 64), 0 at end of
-   * file, or a negative code: -1 stopped, -2 a message of the wrong length, -3 a socket error (errno in serverError).
+   * The function that sends the first `responses` responses, then waits for commands (`wait`) or takes what is there.
+   * It returns the number received (1 to 64), 0 at end of file, or a negative code: -1 stopped, -2 a message of the
+   * wrong length, -3 a socket error (errno in serverError), -4 nothing there.
    */
-  exchange(server: ServerObject, responses: number): number;
-  /** The same without waiting: -4 where nothing is there. */
-  exchangeNow(server: ServerObject, responses: number): number;
+  exchangeFunction(server: ServerObject, wait: boolean): (responses: number) => number;
   serverError(server: ServerObject): number;
   /** Declares the first `handled` commands of the last batch done, then waits until all earlier writes on sibling fds are. False where stopped. */
   barrier(server: ServerObject, handled: number): boolean;

@@ -1,0 +1,17 @@
+/* The userspace dispatcher: regions, channels and callers of one machine, used by all its threads. */
+#ifndef IOREGION_DISPATCHER_H
+#define IOREGION_DISPATCHER_H
+
+#include "caller.h"
+#include "watchdog.h"
+
+struct dispatcher {
+  struct shared shared;
+  struct region_table regions;
+  struct channel_list *channels;
+  pthread_mutex_t lock; /* callers, and their `parked` */
+  struct caller *callers;
+  struct watchdog watchdog;
+};
+
+#endif
