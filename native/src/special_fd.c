@@ -28,7 +28,7 @@ static napi_value write_eventfd(napi_env env, napi_callback_info info) {
   int fd;
   if (!get_args(env, info, 2, &args) || !arg_fd(&args, 0, "fd", &fd) || !arg_u64(&args, 1, "value", &value))
     return NULL;
-  if (TEMP_FAILURE_RETRY(write(fd, &value, sizeof value)) < 0) return throw_errno(env, errno, "write(eventfd)");
+  if (TEMP_FAILURE_RETRY(write(fd, &value, sizeof value)) < 0) return throw_errno(env, errno, "write");
   return undefined_value(env);
 }
 
@@ -40,8 +40,8 @@ static napi_value read_eventfd(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 1, &args) || !arg_fd(&args, 0, "fd", &fd)) return NULL;
   ssize_t got = TEMP_FAILURE_RETRY(read(fd, &value, sizeof value));
   if (got == sizeof value) return to_bigint(env, value);
-  if (got >= 0) return throw_errno(env, EINVAL, "read(eventfd)");
-  if (errno != EAGAIN) return throw_errno(env, errno, "read(eventfd)");
+  if (got >= 0) return throw_errno(env, EINVAL, "read");
+  if (errno != EAGAIN) return throw_errno(env, errno, "read");
   return napi_get_null(env, &none) == napi_ok ? none : NULL;
 }
 

@@ -43,3 +43,66 @@ export function isNativeSystemError(error: unknown): error is NativeSystemError 
     typeof (error as Partial<NativeSystemError>).syscall === 'string'
   );
 }
+
+/** A system call failed (`ERR_IOREGION_SYSTEM`); `errnoName` and `syscall` say which and why. */
+export class SystemError extends IoregionError {
+  /** What the user can do about it, where that is known. */
+  readonly hint: string | undefined;
+
+  constructor(failure: NativeSystemError, hint: string | undefined) {
+    const advice = hint === undefined ? '' : `; ${hint}`;
+    super('ERR_IOREGION_SYSTEM', `${failure.message}${advice}`, systemDetails(failure));
+    this.hint = hint;
+  }
+}
+
+/** A file descriptor was used after its close or release (`ERR_IOREGION_FD_CLOSED`). */
+export class FdClosedError extends IoregionError {
+  constructor() {
+    super('ERR_IOREGION_FD_CLOSED', 'the file descriptor is closed, or was released to another owner');
+  }
+}
+
+/** Memory was used after its unmapping (`ERR_IOREGION_UNMAPPED`). */
+export class UnmappedError extends IoregionError {
+  constructor() {
+    super('ERR_IOREGION_UNMAPPED', 'the mapping is gone: it was unmapped');
+  }
+}
+
+/** Memory that something still uses cannot be unmapped (`ERR_IOREGION_MAPPING_BUSY`). */
+export class MappingBusyError extends IoregionError {
+  constructor(failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_MAPPING_BUSY',
+      'the mapping is in use: a VM has it as a memory slot (delete the slot first), or its ArrayBuffer was transferred',
+      systemDetails(failure),
+    );
+  }
+}
+
+/** Another server listens at the path (`ERR_IOREGION_SOCKET_IN_USE`), or a file that is no socket is there. */
+export class SocketInUseError extends IoregionError {
+  constructor(path: string, failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_SOCKET_IN_USE',
+      `${path} is taken by a server that answers, or is not a socket: stop that server or choose another path`,
+      systemDetails(failure),
+    );
+  }
+}
+
+/** Nobody listens at the path (`ERR_IOREGION_SOCKET_UNREACHABLE`). */
+export class SocketUnreachableError extends IoregionError {
+  constructor(path: string, failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_SOCKET_UNREACHABLE',
+      `nobody listens at ${path} (${failure.code}): start the server first`,
+      systemDetails(failure),
+    );
+  }
+}
+
+function systemDetails(failure: NativeSystemError): ErrorDetails {
+  return { errno: failure.errno, errnoName: failure.code, syscall: failure.syscall, cause: failure };
+}

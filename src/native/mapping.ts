@@ -1,0 +1,91 @@
+/** mmap(2) as ArrayBuffers that end with the mapping. */
+import { type MappingObject, native } from './binding.js';
+import { isNativeSystemError, MappingBusyError, UnmappedError } from './errors.js';
+import type { Fd } from './fd.js';
+import { system, toSystemError } from './system-error.js';
+
+const PROT_READ_WRITE = 3;
+const NO_FD = -1;
+const MADV_DONTNEED = 4;
+const MADV_REMOVE = 9;
+
+export const PAGE_SIZE = 4096;
+/** The longest mapping, in bytes: what every Node version takes as one ArrayBuffer. */
+export const MAX_MAPPING_LENGTH = 2 ** 32;
+
+export interface FileMappingOptions {
+  /** In the file, in bytes, a multiple of the page size. Default 0. */
+  offset?: number;
+  /** In bytes, 1 to MAX_MAPPING_LENGTH. The range must lie inside the file. */
+  length: number;
+  /** Writes stay in this mapping and are seen by nobody else. Default false: they go to the file. */
+  copyOnWrite?: boolean;
+}
+
+/** Memory of this process, readable and writable. */
+export class Mapping implements Disposable {
+  /** For the addon: setMemoryRegion and the like. */
+  readonly object: MappingObject;
+  /** In bytes. */
+  readonly length: number;
+  readonly #shared: boolean;
+  #bytes: Uint8Array;
+
+  private constructor(fd: number, offset: number, length: number, shared: boolean) {
+    this.object = system(() => native.mmap(fd, length, offset, PROT_READ_WRITE, shared));
+    this.#bytes = new Uint8Array(native.mappingBuffer(this.object));
+    this.length = length;
+    this.#shared = shared;
+  }
+
+  /** Zeroed memory of this process alone. */
+  static anonymous(length: number): Mapping {
+    return new Mapping(NO_FD, 0, length, false);
+  }
+
+  /** A part of a file. The descriptor may be closed afterwards. */
+  static ofFile(fd: Fd, { offset = 0, length, copyOnWrite = false }: FileMappingOptions): Mapping {
+    return new Mapping(fd.number, offset, length, !copyOnWrite);
+  }
+
+  get closed(): boolean {
+    return this.#bytes.byteLength === 0;
+  }
+
+  /** The memory. It is detached (length 0) once unmapped; do not transfer it. Throws UnmappedError when gone. */
+  get buffer(): ArrayBuffer {
+    return this.bytes.buffer as ArrayBuffer;
+  }
+
+  /** All bytes; the same object at each call. Throws UnmappedError when gone. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.byteLength === 0) throw new UnmappedError();
+    return this.#bytes;
+  }
+
+  /**
+   * Detaches the ArrayBuffer, then unmaps. Idempotent. MappingBusyError while a VM has the memory as a slot, or where a
+   * script has transferred the ArrayBuffer. An asynchronous operation (fs.read and the like) on the bytes must have ended.
+   */
+  unmap(): void {
+    try {
+      native.munmap(this.object);
+    } catch (error) {
+      throw isNativeSystemError(error) && error.code === 'EBUSY' ? new MappingBusyError(error) : toSystemError(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.unmap();
+  }
+
+  /** Waits until changes are in the file. `offset` must be a multiple of the page size. */
+  sync(offset = 0, length = this.length - offset): void {
+    system(() => native.msync(this.object, offset, length));
+  }
+
+  /** Gives whole pages back to the host, in the file too; they read as zeroes afterwards. */
+  discard(offset: number, length: number): void {
+    system(() => native.madvise(this.object, offset, length, this.#shared ? MADV_REMOVE : MADV_DONTNEED));
+  }
+}
