@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 
 declare const brand: unique symbol;
 /** An opaque native object; the brand keeps kinds apart in TypeScript, a type tag does so in C. */
@@ -271,6 +272,9 @@ const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The loaded addon. IOREGION_ADDON names another build of it (the sanitizer run uses this). */
 export const native: NativeBinding = load();
+
+// Node joins its Workers when the process exits; one that waits in a system call for a guest or a device would keep it.
+if (isMainThread) process.on('exit', () => native.stopAll());
 
 function load(): NativeBinding {
   const override = process.env.IOREGION_ADDON;

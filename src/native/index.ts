@@ -2,6 +2,7 @@
 export * from './binding.js';
 export * from './disposables.js';
 export * from './errors.js';
+export * from './failure-record.js';
 export * from './eventfd.js';
 export * from './fd.js';
 export * from './fd-passing.js';

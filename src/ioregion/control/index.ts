@@ -1,0 +1,3 @@
+export { type AcceptedOffer, connectDevice, type OfferedRegion } from './connect-device.js';
+export { type DeviceConnection, DevicePort, type OwnedChannel, type RegionOffer } from './device-port.js';
+export { ControlProtocolError } from './offer.js';

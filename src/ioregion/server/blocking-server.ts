@@ -1,0 +1,87 @@
+/** Serves one region fd on the calling thread, which it blocks: the fast server, made for a Worker of its own. */
+import { native, type OrderGroupObject, type ServerObject, system } from '../../native/index.js';
+import { type FdLike, fdNumber } from '../dispatcher/region.js';
+import type { RegisterDevice } from '../register-device.js';
+import { ProtocolError, WireFault } from '../wire/index.js';
+import { BatchHandler } from './batch.js';
+import { ServerCounters, type ServerStats } from './counters.js';
+import { DeviceMap, type ServedRegion } from './device-map.js';
+import { endOf, type ServerEnd } from './end.js';
+
+export interface BlockingServerOptions {
+  /** Commands come from here. Duplicated. */
+  readonly readFd: FdLike;
+  /** Responses go here; the same file for a socket. Duplicated. */
+  readonly writeFd: FdLike;
+  readonly regions: readonly ServedRegion<RegisterDevice>[];
+  /** The device's other fds are served by members of the same group: reads here wait for earlier writes there. */
+  readonly group?: OrderGroupObject | null;
+  /** Longest busy-wait for a command before sleeping, ns. Only useful where the peer runs on another core. Default 0. */
+  readonly spinNs?: number;
+  /** Called with what a device handler throws; the access reads as all ones. */
+  readonly onDeviceError?: (error: unknown) => void;
+}
+
+export class BlockingServer {
+  /** Names this server to `stopRegionServer` on other threads. */
+  readonly id: number;
+  readonly #object: ServerObject;
+  readonly #counters = new ServerCounters();
+  readonly #handler: BatchHandler;
+  readonly #exchange: (responses: number) => number;
+
+  constructor(options: BlockingServerOptions) {
+    const group = options.group ?? null;
+    const { readFd, writeFd, spinNs = 0 } = options;
+    const object = system(() => native.serverOpen(fdNumber(readFd), fdNumber(writeFd), group, spinNs));
+    this.#object = object;
+    this.id = native.serverId(object);
+    const barrier = group === null ? null : (handled: number) => native.barrier(object, handled);
+    this.#handler = new BatchHandler(
+      native.serverArea(object),
+      new DeviceMap(options.regions),
+      this.#counters,
+      barrier,
+    );
+    this.#handler.onDeviceError = options.onDeviceError ?? null;
+    this.#exchange = native.exchangeFunction(object, true);
+  }
+
+  get stats(): ServerStats {
+    return this.#counters.snapshot();
+  }
+
+  /** Serves until the peer hangs up, breaks the protocol, or the server is stopped; then closes its fds. */
+  serve(): ServerEnd {
+    const handler = this.#handler;
+    const exchange = this.#exchange;
+    let responses = 0;
+    try {
+      for (;;) {
+        const count = exchange(responses);
+        if (count <= 0) return endOf(count, () => native.serverError(this.#object));
+        responses = handler.handle(count);
+        if (handler.fault !== WireFault.none) return this.#refuse(responses);
+        if (handler.stopped) return { reason: 'closed' };
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Idempotent. From another thread use `stopRegionServer`. */
+  close(): void {
+    native.serverRelease(this.#object);
+  }
+
+  /** Answers what came before the faulty command, then gives up the connection: its framing cannot be trusted. */
+  #refuse(responses: number): ServerEnd {
+    native.exchangeFunction(this.#object, false)(responses);
+    return { reason: 'error', error: ProtocolError.of(this.#handler.fault) };
+  }
+}
+
+/** From any thread: ends `serve`. False where the server is gone. */
+export function stopRegionServer(id: number): boolean {
+  return native.stopServer(id);
+}

@@ -1,0 +1,10 @@
+export { BlockingServer, type BlockingServerOptions, stopRegionServer } from './blocking-server.js';
+export type { ServerStats } from './counters.js';
+export type { ServedRegion } from './device-map.js';
+export { type DeviceContext, type DeviceFactory, type DeviceModule, loadDevice } from './device-module.js';
+export type { ServerEnd } from './end.js';
+export * from './errors.js';
+export { EventLoopServer, type EventLoopServerOptions } from './event-loop-server.js';
+export { OrderGroup } from './order-group.js';
+export { RegionServerThread, type RegionServerThreadOptions, type ServerResult } from './region-server-thread.js';
+export type { ServedModule } from './worker-messages.js';

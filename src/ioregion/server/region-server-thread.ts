@@ -1,0 +1,104 @@
+/** A region server on a Worker of its own, seen from the thread that started it. */
+import { Worker } from 'node:worker_threads';
+import { type FdLike, fdNumber } from '../dispatcher/region.js';
+import { stopRegionServer } from './blocking-server.js';
+import type { ServerStats } from './counters.js';
+import type { ServerEnd } from './end.js';
+import { DeviceLoadError, ServerWorkerError } from './errors.js';
+import type { OrderGroup } from './order-group.js';
+import { fromPlainEnd, type ServedModule, type ServerWorkerData, type ServerWorkerMessage } from './worker-messages.js';
+
+export interface RegionServerThreadOptions {
+  /** Duplicated: the owner may close its own once `start` has resolved. */
+  readonly readFd: FdLike;
+  readonly writeFd: FdLike;
+  readonly regions: readonly ServedModule[];
+  /** The device's other fds are served by threads of the same group. */
+  readonly group?: OrderGroup;
+  /** Longest busy-wait before sleeping, ns; only where the vCPU runs on another core. Default 0. */
+  readonly spinNs?: number;
+  /** The CPUs of the thread. Sharing one with the vCPU saves waking another: see docs/architecture.md. */
+  readonly cpus?: readonly number[];
+  /** Open files for the device (`DeviceContext.fds`); they must stay open as long as the thread runs. */
+  readonly fds?: Readonly<Record<string, FdLike>>;
+  readonly shared?: SharedArrayBuffer;
+  /** Called with the first errors of a device's handlers. */
+  readonly onDeviceError?: (error: unknown) => void;
+}
+
+/** How the service ended, and what it counted. */
+export interface ServerResult {
+  readonly end: ServerEnd;
+  readonly stats: ServerStats;
+}
+
+export class RegionServerThread {
+  /** Settles when the service ends. Rejects (ServerWorkerError) only where the Worker itself died. */
+  readonly ended: Promise<ServerResult>;
+  readonly #worker: Worker;
+  readonly #serverId: number;
+
+  private constructor(worker: Worker, serverId: number, ended: Promise<ServerResult>) {
+    this.#worker = worker;
+    this.#serverId = serverId;
+    this.ended = ended;
+    ended.catch(() => {}); /* who does not look at it must not crash from it */
+  }
+
+  /** Resolves once the devices are loaded and the fd is served. @throws DeviceLoadError, ServerWorkerError */
+  static async start(options: RegionServerThreadOptions): Promise<RegionServerThread> {
+    const worker = new Worker(new URL('./region-server-worker.js', import.meta.url), { workerData: toData(options) });
+    const ended = whenEnded(worker);
+    ended.catch(() => {});
+    const serverId = await whenReady(worker, options);
+    return new RegionServerThread(worker, serverId, ended);
+  }
+
+  /** Stops the service after the access under way and waits for the thread to be gone. Idempotent. */
+  async close(): Promise<void> {
+    stopRegionServer(this.#serverId);
+    await this.ended.catch(() => {});
+    await this.#worker.terminate();
+  }
+}
+
+function toData(options: RegionServerThreadOptions): ServerWorkerData {
+  const named = Object.entries(options.fds ?? {}).map(([name, fd]) => [name, fdNumber(fd)] as const);
+  return {
+    readFd: fdNumber(options.readFd),
+    writeFd: fdNumber(options.writeFd),
+    regions: options.regions,
+    groupId: options.group?.id ?? null,
+    spinNs: options.spinNs ?? 0,
+    cpus: options.cpus ?? null,
+    fds: Object.fromEntries(named),
+    shared: options.shared ?? null,
+  };
+}
+
+function whenReady(worker: Worker, options: RegionServerThreadOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: ServerWorkerMessage) => {
+      if (message.type === 'ready') resolve(message.serverId);
+      if (message.type === 'failed') reject(startError(message));
+      if (message.type === 'device-error') options.onDeviceError?.(message.error);
+    });
+    worker.once('error', (error) => reject(new ServerWorkerError(error.message, error)));
+    worker.once('exit', () => reject(new ServerWorkerError('it exited before it was ready')));
+  });
+}
+
+function startError(message: Extract<ServerWorkerMessage, { type: 'failed' }>): Error {
+  if (message.code === 'ERR_IOREGION_DEVICE_LOAD') return new DeviceLoadError('', message.message);
+  return new ServerWorkerError(message.message);
+}
+
+function whenEnded(worker: Worker): Promise<ServerResult> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: ServerWorkerMessage) => {
+      if (message.type === 'ended') resolve({ end: fromPlainEnd(message.end), stats: message.stats });
+    });
+    worker.once('error', (error) => reject(new ServerWorkerError(error.message, error)));
+    worker.once('exit', () => reject(new ServerWorkerError('no result')));
+  });
+}
