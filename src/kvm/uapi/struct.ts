@@ -18,6 +18,8 @@ export type StructValue<F> = {
 
 /** The place of one field in its structure. */
 export interface Member {
+  /** Name of the field here. */
+  readonly key: string;
   /** Path of the member in C, e.g. `cs` or `u.msi.data`. */
   readonly cName: string;
   readonly offset: number;
@@ -84,6 +86,7 @@ class StructLayout<T> implements Struct<T> {
     this.size = size;
     this.align = align;
     this.members = placed.map(({ key, type, offset }) => ({
+      key,
       cName: type.cName ?? snakeCase(key),
       offset,
       type,
@@ -133,6 +136,13 @@ export function struct<F extends { readonly [K in keyof F]: CType<unknown> | Pad
   fields: F,
 ): Struct<StructValue<F>> {
   return new StructLayout<StructValue<F>>(name, fields as Fields);
+}
+
+/** Byte offset of a field, for code that reads a structure in place. */
+export function offsetOf<T>(layout: Struct<T>, key: keyof T & string): number {
+  const member = layout.members.find((candidate) => candidate.key === key);
+  if (member === undefined) throw new TypeError(`struct ${layout.name} has no field ${key}`);
+  return member.offset;
 }
 
 /** The value type of a structure. */
