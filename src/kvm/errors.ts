@@ -1,4 +1,4 @@
-import { IoregionError } from '../native/errors.js';
+import { IoregionError } from '../native/index.js';
 import { ioctlHint, unavailableHint } from './hints.js';
 import type { IoctlName } from './uapi/ioctls.js';
 
@@ -73,9 +73,19 @@ export class KvmFieldRangeError extends IoregionError {
   }
 }
 
-/** A vCPU, VM or device was used after its close. */
-export class KvmClosedError extends IoregionError {
-  constructor(what: string) {
-    super('ERR_IOREGION_KVM_CLOSED', `${what} is closed`);
+/** The coalesced MMIO ring holds an index or a length that the kernel never writes. */
+export class KvmCoalescedRingError extends IoregionError {
+  constructor(field: 'first' | 'last' | 'length', value: number) {
+    super('ERR_IOREGION_KVM_COALESCED_RING', `the coalesced ring is damaged: ${field} = ${value}`);
+  }
+}
+
+/** A memory slot was used although it is free, or added although it is in use. */
+export class KvmSlotError extends IoregionError {
+  constructor(
+    readonly slot: number,
+    problem: string,
+  ) {
+    super('ERR_IOREGION_KVM_SLOT', `memory slot ${slot} ${problem}`);
   }
 }

@@ -50,13 +50,13 @@ const IOCTL_HINTS: Partial<Record<IoctlName, ErrnoHints>> = {
   KVM_SIGNAL_MSI: { EINVAL: NEEDS_IRQCHIP, ENXIO: NEEDS_IRQCHIP },
   KVM_SET_GSI_ROUTING: {
     EINVAL:
-      'flags must be 0, pins must exist on their irqchip, a GSI has at most one MSI or one pin per irqchip, and there are at most KVM_CAP_IRQ_ROUTING routes',
+      'the VM needs an irqchip, pins must exist on it, a GSI has at most one MSI or one pin of each irqchip, and there are at most KVM_CAP_IRQ_ROUTING routes',
   },
   KVM_IRQFD: {
     EAGAIN: NEEDS_IRQCHIP,
     EBADF: 'the eventfd (or resample eventfd) is not open',
     EBUSY: 'that eventfd drives another irqfd already: one eventfd for each',
-    EINVAL: 'both descriptors must be eventfds; resampling also needs an in-kernel irqchip',
+    EINVAL: 'the VM needs an in-kernel irqchip, and the descriptors must be eventfds',
   },
   KVM_IOEVENTFD: {
     EBADF: 'the eventfd is not open',
@@ -74,7 +74,10 @@ const IOCTL_HINTS: Partial<Record<IoctlName, ErrnoHints>> = {
     ENOSPC: TOO_MANY_DEVICES,
   },
   KVM_REGISTER_COALESCED_MMIO: { ENOSPC: TOO_MANY_DEVICES, EINVAL: 'the pio field is 0 or 1' },
-  KVM_ENABLE_CAP: { EINVAL: 'this host cannot enable that capability, or not with these arguments, or not any more' },
+  KVM_ENABLE_CAP: {
+    EEXIST: 'too late: the VM has an irqchip or a vCPU already',
+    EINVAL: 'this host cannot enable that capability, or not with these arguments, or not any more',
+  },
   KVM_SET_CPUID2: {
     EINVAL: 'CPUID cannot change once the vCPU has run',
     E2BIG: 'at most 256 CPUID entries',
