@@ -3,6 +3,7 @@ export * from './access.js';
 export * from './access-value.js';
 export * from './control/index.js';
 export * from './dispatcher/index.js';
+export * from './inline/index.js';
 export * from './register-block/index.js';
 export type { AsyncRegisterDevice, RegisterDevice } from './register-device.js';
 export * from './server/index.js';

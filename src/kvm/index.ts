@@ -29,6 +29,10 @@ export type { DebugRegs, DescriptorTable, Fpu, Regs, Segment, Sregs, Xcrs } from
 export type { CpuidEntry, MsrEntry, Translation, VcpuEvents } from './uapi/vcpu-structs.js';
 export { GuestDebugFlag, MpState, VcpuEventFlag } from './uapi/vcpu-structs.js';
 export { type ClockData, ClockFlag } from './uapi/vm-structs.js';
+export { VcpuClosedError, VcpuRunningError, VcpuStartError } from './vcpu/errors.js';
+export type { ExitHandler, ExitHandlerModule } from './vcpu/exit-handler.js';
+export { type RunOptions, Vcpu, type VcpuDispatcher, type VcpuExit, type VcpuOptions } from './vcpu/vcpu.js';
+export { type CoreExit, VcpuCore } from './vcpu/vcpu-core.js';
 export { VcpuState } from './vcpu-state.js';
 export type { Vm } from './vm.js';
 export * from './x86/index.js';

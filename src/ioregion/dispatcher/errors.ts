@@ -73,13 +73,22 @@ const CLASSES: Record<string, (details: ErrorDetails) => DispatcherError> = {
   ENOSPC: (details) => new RegionLimitError(details),
 };
 
+/** The errno of what the addon or the KVM layer threw; null where it is another kind of error. */
+function errnoOf(error: unknown): ErrorDetails | null {
+  if (isNativeSystemError(error)) {
+    return { errno: error.errno, errnoName: error.code, syscall: error.syscall, cause: error };
+  }
+  if (!(error instanceof IoregionError) || error.errnoName === undefined) return null;
+  return { errno: error.errno ?? 0, errnoName: error.errnoName, syscall: error.syscall ?? 'ioctl', cause: error };
+}
+
 /** Runs `action`, turning an errno into its class. */
 export function withRegionErrors<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (!isNativeSystemError(error)) throw error;
-    const details = { errno: error.errno, errnoName: error.code, syscall: error.syscall, cause: error };
-    throw CLASSES[error.code]?.(details) ?? new DispatcherSystemError(details);
+    const details = errnoOf(error);
+    if (details === null) throw error;
+    throw CLASSES[details.errnoName ?? '']?.(details) ?? new DispatcherSystemError(details);
   }
 }

@@ -1,0 +1,53 @@
+/** Entry of a vCPU's Worker: waits for `run`, then blocks in KVM_RUN until there is something to report. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { isNativeSystemError, native, setAffinity } from '../../native/index.js';
+import { loadExitHandler } from './exit-handler.js';
+import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
+import { VcpuCore } from './vcpu-core.js';
+
+const port = parentPort!;
+const data = workerData as VcpuWorkerData;
+
+function reply(message: VcpuReply): void {
+  port.postMessage(message);
+}
+
+function systemPart(error: unknown): PlainSystemError | null {
+  return isNativeSystemError(error) ? { code: error.code, errno: error.errno, syscall: error.syscall } : null;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function open(): Promise<VcpuCore> {
+  if (data.cpus !== null) setAffinity(data.cpus);
+  const dispatcher = native.dispatcherOpen(data.dispatcherId);
+  const core = new VcpuCore(data.vcpuFd, data.mmapSize, dispatcher);
+  native.dispatcherRelease(dispatcher);
+  core.onFailure = (record) => reply({ type: 'failure', record });
+  if (data.exitHandler !== null) core.handler = await loadExitHandler(data.exitHandler);
+  return core;
+}
+
+function run(core: VcpuCore, request: Extract<VcpuRequest, { type: 'run' }>): void {
+  try {
+    if (request.resolve !== null) core.resolve(request.resolve === 'retry');
+    if (request.answer !== null) core.answer(request.answer);
+    reply({ type: 'stopped', exit: core.run() });
+  } catch (error) {
+    reply({ type: 'run-failed', message: messageOf(error), system: systemPart(error) });
+  }
+}
+
+try {
+  const core = await open();
+  port.on('message', (request: VcpuRequest) => {
+    if (request.type === 'run') return run(core, request);
+    core.close();
+    port.close();
+  });
+  reply({ type: 'ready', coreId: core.id });
+} catch (error) {
+  reply({ type: 'start-failed', message: messageOf(error), system: systemPart(error) });
+}

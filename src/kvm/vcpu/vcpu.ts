@@ -1,0 +1,205 @@
+/** A vCPU on a Worker of its own, seen from the thread that owns the VM. */
+import { Worker } from 'node:worker_threads';
+import { type DispatcherObject, type FailureRecord, type Fd, native } from '../../native/index.js';
+import { KvmIoctlError } from '../errors.js';
+import type { KvmExit } from '../exit.js';
+import { VcpuState } from '../vcpu-state.js';
+import type { Vm } from '../vm.js';
+import { VcpuClosedError, VcpuRunningError, VcpuStartError } from './errors.js';
+import type { ExitHandlerModule } from './exit-handler.js';
+import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
+
+/** The userspace dispatcher behind the vCPU's exits: `NativeDispatcher` of the ioregion layer. */
+export interface VcpuDispatcher {
+  readonly object: DispatcherObject;
+  readonly id: number;
+  /** Decides how an access ends whose region failed. */
+  resolveFailure(record: FailureRecord): Promise<'all-ones' | 'retry' | 'stop'>;
+}
+
+export interface VcpuOptions {
+  readonly dispatcher?: VcpuDispatcher;
+  /** Devices in the vCPU's own thread. */
+  readonly exitHandler?: ExitHandlerModule;
+  /** The CPUs of the thread. */
+  readonly cpus?: readonly number[];
+}
+
+/** Why `run` came back: an exit that nobody took, a kick, or the failure of a region whose policy is to stop. */
+export type VcpuExit =
+  | KvmExit
+  | { readonly reason: 'interrupted' }
+  | { readonly reason: 'region-failure'; readonly record: FailureRecord };
+
+export interface RunOptions {
+  /** Data for the MMIO or IO read that the last run stopped at. Default: all ones. */
+  readonly answer?: Uint8Array;
+}
+
+/** What a failed access does when the run goes on after `region-failure`. */
+type Resolution = 'all-ones' | 'retry' | null;
+
+interface Pending {
+  resolve(exit: VcpuExit): void;
+  reject(error: Error): void;
+}
+
+export class Vcpu {
+  /** KVM's number of the vCPU. */
+  readonly id: number;
+  readonly #fd: Fd;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #ownDispatcher: DispatcherObject | null;
+  readonly #dispatcher: VcpuDispatcher | null;
+  readonly #state: VcpuState;
+  #coreId = 0;
+  #pending: Pending | null = null;
+  #unresolved = false;
+  #closed = false;
+
+  private constructor(vm: Vm, id: number, fd: Fd, options: VcpuOptions) {
+    this.id = id;
+    this.#fd = fd;
+    this.#state = new VcpuState(fd);
+    this.#dispatcher = options.dispatcher ?? null;
+    this.#ownDispatcher = this.#dispatcher === null ? native.dispatcherCreate() : null;
+    const data: VcpuWorkerData = {
+      vcpuFd: fd.number,
+      mmapSize: vm.kvm.vcpuMmapSize,
+      dispatcherId: this.#dispatcher?.id ?? native.dispatcherId(this.#ownDispatcher!),
+      cpus: options.cpus ?? null,
+      exitHandler: options.exitHandler ?? null,
+    };
+    this.#worker = new Worker(new URL('./vcpu-worker.js', import.meta.url), { workerData: data });
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+  }
+
+  /**
+   * Creates vCPU `id` of the VM and starts its Worker (not the guest).
+   * @throws KvmIoctlError EEXIST where the id is taken, VcpuStartError where the exit handler cannot be loaded
+   */
+  static async create(vm: Vm, id: number, options: VcpuOptions = {}): Promise<Vcpu> {
+    const vcpu = new Vcpu(vm, id, vm.createVcpuFd(id), options);
+    try {
+      await vcpu.#ready();
+      return vcpu;
+    } catch (error) {
+      await vcpu.#release();
+      throw error;
+    }
+  }
+
+  /** True between `run` and its result. */
+  get running(): boolean {
+    return this.#pending !== null;
+  }
+
+  /** Registers and all other state. @throws VcpuRunningError while the guest runs: kick it first. */
+  get state(): VcpuState {
+    if (this.#closed) throw new VcpuClosedError(this.id);
+    if (this.running) throw new VcpuRunningError(this.id);
+    return this.#state;
+  }
+
+  /**
+   * Enters the guest. After `interrupted` the next run takes up an access that was waiting for its response; after
+   * `region-failure` the failed access reads all ones.
+   * @throws VcpuRunningError, VcpuClosedError, KvmIoctlError where KVM_RUN refuses
+   */
+  run(options: RunOptions = {}): Promise<VcpuExit> {
+    if (this.#closed) return Promise.reject(new VcpuClosedError(this.id));
+    if (this.running) return Promise.reject(new VcpuRunningError(this.id));
+    const resolution: Resolution = this.#unresolved ? 'all-ones' : null;
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject };
+      this.#enter(resolution, options.answer ?? null);
+    });
+  }
+
+  /** Makes the run under way, or else the next one, end with `interrupted`. False where the vCPU is closed. */
+  kick(): boolean {
+    return !this.#closed && native.kickVcpu(this.#coreId);
+  }
+
+  /** Ends the guest's run, then the Worker. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      native.kickVcpu(this.#coreId);
+      this.#post({ type: 'close' });
+    }
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    if (this.#closed) await this.#exited;
+    else await this.#worker.terminate();
+    this.#closed = true;
+    this.#settle(null);
+    this.#fd.close();
+    if (this.#ownDispatcher !== null) native.dispatcherRelease(this.#ownDispatcher);
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#worker.on('message', (reply: VcpuReply) => {
+        if (reply.type === 'start-failed') reject(startError(this.id, reply.message, reply.system));
+        else if (reply.type !== 'ready') this.#onReply(reply);
+        else {
+          this.#coreId = reply.coreId;
+          resolve();
+        }
+      });
+      this.#worker.once('error', (error) => {
+        reject(new VcpuStartError(this.id, error.message));
+        this.#settle(error);
+      });
+    });
+  }
+
+  #post(request: VcpuRequest): void {
+    this.#worker.postMessage(request);
+  }
+
+  #enter(resolve: Resolution, answer: Uint8Array | null): void {
+    this.#unresolved = false;
+    this.#post({ type: 'run', resolve, answer });
+  }
+
+  #onReply(reply: Exclude<VcpuReply, { type: 'ready' | 'start-failed' }>): void {
+    if (reply.type === 'failure') void this.#dispatcher?.resolveFailure(reply.record);
+    else if (reply.type === 'run-failed') this.#settle(runError(reply.message, reply.system));
+    else if (reply.exit.type === 'region-failure') void this.#onFailure(reply.exit.record);
+    else this.#finish(reply.exit.type === 'kvm' ? reply.exit.exit : { reason: 'interrupted' });
+  }
+
+  async #onFailure(record: FailureRecord): Promise<void> {
+    const decision = (await this.#dispatcher?.resolveFailure(record)) ?? 'all-ones';
+    if (this.#closed) return;
+    if (decision !== 'stop') return this.#enter(decision, null);
+    this.#unresolved = true;
+    this.#finish({ reason: 'region-failure', record });
+  }
+
+  #finish(exit: VcpuExit): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.resolve(exit);
+  }
+
+  /** Ends a run without an exit: with the error, or because the vCPU was closed. */
+  #settle(error: Error | null): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.reject(error ?? new VcpuClosedError(this.id));
+  }
+}
+
+function startError(id: number, message: string, system: PlainSystemError | null): Error {
+  return system === null ? new VcpuStartError(id, message) : runError(message, system);
+}
+
+function runError(message: string, system: PlainSystemError | null): Error {
+  return system === null ? new Error(message) : new KvmIoctlError('KVM_RUN', system.code, system.errno);
+}
