@@ -39,7 +39,7 @@ function arrayName({ name, count = 1 }: RegisterSpec): string {
 /** Every access that the register's fields have, the register's own first. */
 function accessCell(spec: RegisterSpec): string {
   const accesses = spec.bits?.map((field) => field.access ?? spec.access) ?? [spec.access];
-  return [...new Set(accesses)].join(', ');
+  return [...new Set([spec.access, ...accesses])].filter((access) => accesses.includes(access)).join(', ');
 }
 
 function effect(access: string, sentence: string | undefined): string {

@@ -27,6 +27,6 @@ export const CommandKind = { read: 0, write: 1 } as const;
 export type CommandKind = (typeof CommandKind)[keyof typeof CommandKind];
 
 /** The view of `count` messages from `byteOffset` (a multiple of 4) of a batch area that the codec works on. */
-export function messageWords(area: ArrayBuffer, byteOffset: number, count: number): Uint32Array {
+export function messageWords(area: ArrayBuffer, byteOffset: number, count: number): Uint32Array<ArrayBuffer> {
   return new Uint32Array(area, byteOffset, count * MESSAGE_WORDS);
 }

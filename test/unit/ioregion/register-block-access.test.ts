@@ -28,6 +28,8 @@ const table = {
     { offset: 0x16, width: 1, name: 'TICKS', access: 'ro', onRead: 'counts', description: 'Ticks.' },
     { offset: 0x18, width: 8, widths: [4, 8], name: 'BASE', access: 'rw', onWrite: 'moves', description: 'Address.' },
     { offset: 0x20, width: 8, name: 'TIME', access: 'ro', onRead: 'takes the time', description: 'Whole only.' },
+    { offset: 0x28, width: 8, widths: [4], name: 'HALVES', access: 'rw', onWrite: 'moves', description: 'Halves.' },
+    { offset: 0x50, width: 2, widths: [1, 2], name: 'ALARM', access: 'w1c', onWrite: 'clears', description: 'Alarm.' },
     {
       offset: 0x30,
       width: 2,
@@ -62,7 +64,15 @@ function makeDevice(changes: Partial<Handlers<typeof table>['onWrite']> = {}) {
         return 0x1122334455667788n;
       },
     },
-    onWrite: { KICK: note('KICK'), EVENTS: note('EVENTS'), BASE: note('BASE'), QUEUE: note('QUEUE'), ...changes },
+    onWrite: {
+      KICK: note('KICK'),
+      EVENTS: note('EVENTS'),
+      BASE: note('BASE'),
+      HALVES: note('HALVES'),
+      ALARM: note('ALARM'),
+      QUEUE: note('QUEUE'),
+      ...changes,
+    },
   });
   return { device, log };
 }
@@ -157,6 +167,16 @@ describe('a register block device', () => {
     expect([device.read(4, 4), device.read(7, 1), device.read(4, 2)]).toEqual([0xbbccaa11, 0xbb, 0xaa11]);
   });
 
+  test('drops the bits of a value that lie beyond the access', () => {
+    const { device, log } = makeDevice();
+    device.register('ALARM').value = 0xffff;
+    device.write(0x50, 1, 0x1ff);
+    expect(device.read(0x50, 2)).toBe(0xff00);
+    expect(log).toEqual([['ALARM', 0x00ff, 0]]);
+    device.write(0x04, 1, 0x123);
+    expect(device.read(0x04, 4)).toBe(0x23);
+  });
+
   test('tells the handler of an array which of its registers was written', () => {
     const { device, log } = makeDevice();
     device.write(0x40, 2, 256);
@@ -221,6 +241,43 @@ describe('8-byte registers', () => {
     expect(log).toEqual([
       ['BASE', 0x80000000n, 0],
       ['BASE', 0xffffffff80000000n, 0],
+    ]);
+  });
+
+  test('show a handler the other half as it is stored, whichever half is written', () => {
+    const { device, log } = makeDevice();
+    device.register('BASE').value = 0x1111111122222222n;
+    device.write(0x18, 4, 3);
+    device.write(0x1c, 4, 4);
+    expect(log).toEqual([
+      ['BASE', 0x11111111_00000003n, 0],
+      ['BASE', 0x00000004_00000003n, 0],
+    ]);
+  });
+
+  test('show a read handler the whole, and the guest its half of what the handler returns', () => {
+    const swapped = (stored: bigint) => ((stored & 0xffffffffn) << 32n) | (stored >> 32n);
+    const spec = {
+      offset: 0,
+      width: 8,
+      widths: [4, 8],
+      name: 'SWAP',
+      access: 'ro',
+      reset: 0x80000001_00000002n,
+    } as const;
+    const registers = [{ ...spec, onRead: 'swaps the halves', description: '' }] as const;
+    const own = new RegisterBlock({ name: 'swap', description: '', size: 8, registers });
+    const device = own.create({ onRead: { SWAP: swapped } });
+    expect([device.read(0, 4), device.read(4, 4)]).toEqual([0x80000001, 2]);
+    expect(device.read64!(0)).toBe(0x00000002_80000001n);
+  });
+
+  test('that take halves only get two accesses for one of 8 bytes', () => {
+    const { device, log } = makeDevice();
+    device.write64!(0x28, 0x2_0000_0001n);
+    expect(log).toEqual([
+      ['HALVES', 1n, 0],
+      ['HALVES', 0x2_0000_0001n, 0],
     ]);
   });
 
