@@ -64,6 +64,7 @@ export class RegisterBlockDevice<T extends RegisterTable = RegisterTable> implem
   register<Name extends RegisterName<T>>(name: Name, index = 0): RegisterOf<T, Name> {
     const register = this.instance.registers.get(name)?.[index];
     if (register === undefined) throw new RegisterNameError(this.table.name, name, index);
+    // Which of the two it is follows from the width in the table, as its type does.
     return register as Register & WideRegister as RegisterOf<T, Name>;
   }
 
