@@ -24,7 +24,7 @@ export class CoalescedZones {
     this.#set('KVM_REGISTER_COALESCED_MMIO', zone);
   }
 
-  /** Ends every zone that lies inside the range; nothing happens where there is none. */
+  /** Ends every zone that the range lies in; nothing happens where there is none. */
   unregister(zone: CoalescedZone): void {
     this.#set('KVM_UNREGISTER_COALESCED_MMIO', zone);
   }

@@ -41,6 +41,7 @@ const IOCTL_HINTS: Partial<Record<IoctlName, ErrnoHints>> = {
   KVM_GET_DIRTY_LOG: { ENOENT: 'the slot is not in use, or has no dirty logging', EINVAL: 'no such slot number' },
   KVM_SET_TSS_ADDR: { EINVAL: 'three pages must fit below 4 GiB at that address' },
   KVM_SET_IDENTITY_MAP_ADDR: { EINVAL: 'set it before the first vCPU is created' },
+  KVM_SET_BOOT_CPU_ID: { EBUSY: 'set it before the first vCPU is created' },
   KVM_CREATE_IRQCHIP: {
     EEXIST: 'the VM has an irqchip already',
     EINVAL: 'create the irqchip before the first vCPU',

@@ -66,6 +66,7 @@ export class VcpuState {
     return ioctlGet(this.fd, 'KVM_GET_FPU', kvmFpu);
   }
 
+  /** KVM leaves `mxcsr` as it is: that goes by `setXsave`. */
   setFpu(fpu: Fpu): void {
     ioctlSet(this.fd, 'KVM_SET_FPU', kvmFpu, fpu);
   }

@@ -33,7 +33,7 @@ export interface ProtectedEntry extends Entry {
 export interface LongModeEntry extends ProtectedEntry {
   /** Where `identityMap` (or other page tables) has been written. */
   pageTables: number;
-  /** `user` runs at privilege level 3 with the right to use I/O ports. */
+  /** `user` runs at privilege level 3 and may use I/O ports; under PVM that takes `descriptorTables`. */
   privilege?: 'kernel' | 'user';
 }
 

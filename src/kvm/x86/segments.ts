@@ -7,7 +7,10 @@ const TSS_BUSY = 11;
 const TSS_AVAILABLE = 9;
 
 const DESCRIPTOR_BYTES = 8;
-const TSS_BYTES = 104;
+/** The fixed part, which the port permission bitmap follows: one bit a port, and a last byte of ones. */
+const TSS_HEAD_BYTES = 104;
+const PORT_BITMAP_BYTES = 65536 / 8;
+const TSS_BYTES = TSS_HEAD_BYTES + PORT_BITMAP_BYTES + 1;
 const TSS_RSP0 = 4;
 const TSS_IO_MAP_BASE = 102;
 
@@ -83,7 +86,8 @@ function descriptor(segment: Segment): bigint {
 
 /**
  * A GDT with kernel and user segments and a TSS whose kernel stack is `stack`, for guests that load segments or take
- * interrupts. The bytes belong at `gpa`.
+ * interrupts. The TSS also permits every port at user privilege: under PVM the IO privilege level of RFLAGS is lost. The
+ * bytes belong at `gpa`.
  */
 export function descriptorTables(gpa: number, width: 32 | 64, stack: number): Uint8Array {
   const bytes = new Uint8Array(DESCRIPTOR_TABLES_BYTES);
@@ -95,6 +99,7 @@ export function descriptorTables(gpa: number, width: 32 | 64, stack: number): Ui
   });
   view.setBigUint64((Index.tss + 1) * DESCRIPTOR_BYTES, task.base >> 32n, true);
   view.setBigUint64(TSS_OFFSET + TSS_RSP0, BigInt(stack), true);
-  view.setUint16(TSS_OFFSET + TSS_IO_MAP_BASE, TSS_BYTES, true);
+  view.setUint16(TSS_OFFSET + TSS_IO_MAP_BASE, TSS_HEAD_BYTES, true);
+  bytes[TSS_OFFSET + TSS_BYTES - 1] = 0xff;
   return bytes;
 }
