@@ -7,6 +7,7 @@ const dist = (path: string) => fileURLToPath(new URL(`./dist/${path}`, import.me
 const alias = [
   { find: /^ioregion$/, replacement: dist('src/index.js') },
   { find: /^ioregion\/(native|memory|kvm|ioregion)$/, replacement: dist('src/$1/index.js') },
+  { find: /^ioregion\/device$/, replacement: dist('src/ioregion/device.js') },
   { find: /^#dist\/(.*)$/, replacement: dist('$1') },
 ];
 const shared = { pool: 'forks' as const, server: { deps: { external: [/\/dist\//] } } };

@@ -2,7 +2,7 @@
  * A device to copy: a doorbell that counts its rings. Serve it from a Worker or another process by the URL of this
  * file; the default export makes one device from structured-cloneable options.
  */
-import { RegisterBlock, type RegisterDevice } from 'ioregion/ioregion';
+import { RegisterBlock, type RegisterDevice } from 'ioregion/device';
 
 export const counterBlock = new RegisterBlock({
   name: 'counter',

@@ -13,7 +13,9 @@ function install(version) {
   const folder = join(process.env.IOREGION_NODE_CACHE ?? mkdtempSync(join(tmpdir(), 'ioregion-node-')), version);
   const bin = join(folder, 'node_modules', 'node', 'bin');
   if (existsSync(join(bin, 'node'))) return bin;
-  const { status } = spawnSync('npm', ['install', '--no-save', '--prefix', folder, `node@${version}`], { stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['install', '--no-save', '--prefix', folder, `node@${version}`], {
+    stdio: 'inherit',
+  });
   if (status !== 0) throw new Error(`npm could not install node@${version}`);
   return bin;
 }

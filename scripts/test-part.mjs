@@ -8,7 +8,9 @@ const [part, ...rest] = process.argv.slice(2);
 const reports = process.env.IOREGION_TEST_REPORTS;
 
 function vitest(project) {
-  const report = reports ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reports}${project}.json`] : [];
+  const report = reports
+    ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reports}${project}.json`]
+    : [];
   return spawnSync('npx', ['vitest', 'run', '--project', project, ...report, ...rest], { cwd: root, stdio: 'inherit' });
 }
 

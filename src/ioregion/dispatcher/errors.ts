@@ -1,5 +1,5 @@
 /** The errors of adding and removing regions: those of KVM_SET_IOREGION, the same from every dispatcher. */
-import { type ErrorDetails, IoregionError, isNativeSystemError } from '../../native/index.js';
+import { type ErrorDetails, IoregionError, isNativeSystemError } from '../../native/errors.js';
 
 /** Base of the errors of a dispatcher. */
 export class DispatcherError extends IoregionError {}

@@ -1,5 +1,6 @@
 /** Serves one region fd on the calling thread, which it blocks: the fast server, made for a Worker of its own. */
-import { native, type OrderGroupObject, type ServerObject, system } from '../../native/index.js';
+import { native, type OrderGroupObject, type ServerObject } from '../../native/binding.js';
+import { system } from '../../native/system-error.js';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
 import type { RegisterDevice } from '../register-device.js';
 import { ProtocolError, WireFault } from '../wire/index.js';

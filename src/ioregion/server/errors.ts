@@ -1,5 +1,5 @@
 /** Why a region server ended other than by being closed or by its peer's hanging up. */
-import { IoregionError } from '../../native/index.js';
+import { IoregionError } from '../../native/errors.js';
 
 /** A system call on the fd failed. */
 export class ServerIoError extends IoregionError {

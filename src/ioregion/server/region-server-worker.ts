@@ -1,6 +1,8 @@
 /** Entry of a region server's Worker: loads the devices, says that it is ready, and blocks in `serve`. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { IoregionError, native, type OrderGroupObject, setAffinity } from '../../native/index.js';
+import { native, type OrderGroupObject } from '../../native/binding.js';
+import { IoregionError } from '../../native/errors.js';
+import { setAffinity } from '../../native/thread.js';
 import type { RegisterDevice } from '../register-device.js';
 import { BlockingServer } from './blocking-server.js';
 import type { ServedRegion } from './device-map.js';

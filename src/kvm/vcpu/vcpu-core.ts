@@ -1,11 +1,6 @@
 /** The run loop of one vCPU on the calling thread: what the Worker of a `Vcpu` executes. */
-import {
-  type DispatcherObject,
-  type FailureRecord,
-  native,
-  readFailureRecord,
-  type VcpuObject,
-} from '../../native/index.js';
+import { type DispatcherObject, native, type VcpuObject } from '../../native/binding.js';
+import { type FailureRecord, readFailureRecord } from '../../native/failure-record.js';
 import { decodeExit, type KvmExit } from '../exit.js';
 import { RunPage } from '../run-page.js';
 import { EXIT_REASONS } from '../uapi/exit-reasons.js';

@@ -1,6 +1,8 @@
 /** Entry of a vCPU's Worker: waits for `run`, then blocks in KVM_RUN until there is something to report. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { isNativeSystemError, native, setAffinity } from '../../native/index.js';
+import { native } from '../../native/binding.js';
+import { isNativeSystemError } from '../../native/errors.js';
+import { setAffinity } from '../../native/thread.js';
 import { loadExitHandler } from './exit-handler.js';
 import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
 import { VcpuCore } from './vcpu-core.js';
