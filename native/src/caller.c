@@ -330,6 +330,7 @@ enum outcome caller_resolve(struct caller *caller, bool retry) {
 
 void caller_end(struct caller *caller) {
   struct dispatcher *dispatcher = caller->dispatcher;
+  if (dispatcher == NULL) return;
   pthread_mutex_lock(&dispatcher->lock);
   struct caller **link = &dispatcher->callers;
   while (*link != caller) link = &(*link)->next;
@@ -337,6 +338,11 @@ void caller_end(struct caller *caller) {
   pthread_mutex_unlock(&dispatcher->lock);
   if (caller->stage > STAGE_LOCK && caller->stage < STAGE_FAILED) leave_channel(caller, caller->region->channel);
   if (caller->stage != STAGE_IDLE) finish(caller, OUTCOME_DONE);
-  free(caller->area);
+  caller->dispatcher = NULL;
   shared_release(&dispatcher->shared);
+}
+
+void caller_free(struct caller *caller) {
+  caller_end(caller);
+  free(caller->area);
 }

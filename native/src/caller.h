@@ -43,7 +43,7 @@ struct dispatcher;
 
 struct caller {
   struct caller *next;
-  struct dispatcher *dispatcher;
+  struct dispatcher *dispatcher; /* NULL: ended */
   struct stop_target stop;
   _Atomic(struct region *) region; /* of the access under way */
   _Atomic uint32_t wait_sequence;  /* one more for each access that waits for a peer */
@@ -62,8 +62,14 @@ struct caller {
 
 /* Enters the caller into the dispatcher (of which it takes a reference). Returns 0 or ENOMEM. */
 int caller_init(struct caller *caller, struct dispatcher *dispatcher);
-/* Ends it: a command it left outstanding is drained by the channel's next user. */
+/*
+ * Takes it out of the dispatcher, which it no longer keeps alive: a command it left outstanding is drained by the
+ * channel's next user. Idempotent. The area stays, because JavaScript may still look at it.
+ */
 void caller_end(struct caller *caller);
+static inline bool caller_ended(const struct caller *caller) { return caller->dispatcher == NULL; }
+/* Ends it where that has not happened, and frees the area. */
+void caller_free(struct caller *caller);
 
 /* Starts `access`; the caller must be idle. */
 enum outcome caller_access(struct caller *caller, const struct access *access);

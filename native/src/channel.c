@@ -89,20 +89,14 @@ static struct channel *create_locked(struct channel_list *list, struct endpoint 
   return channel;
 }
 
-static void lock_uninterrupted(struct channel *channel) {
-  static const _Atomic uint32_t never;
-  while (channel_lock(channel, &never) != 0) {
-  }
-}
-
-/* A channel that so far carried sizeless regions only learns where its responses come from. */
-static void adopt_responses(struct channel *channel, struct endpoint *responses) {
-  lock_uninterrupted(channel);
-  if (channel->responses.fd < 0) {
-    channel->responses = *responses;
-    responses->fd = -1;
-  }
-  channel_unlock(channel);
+/*
+ * A channel that so far carried sizeless regions only learns where its responses come from. Nobody reads them yet, so
+ * the list's lock is enough: a caller that waits for its peer must not hold up who adds a region.
+ */
+static void adopt_responses_locked(struct channel *channel, struct endpoint *responses) {
+  if (channel->responses.fd >= 0 || responses->fd < 0) return;
+  channel->responses = *responses;
+  responses->fd = -1;
 }
 
 int channel_get(struct channel_list *list, int read_fd, int write_fd, struct channel **out) {
@@ -112,9 +106,11 @@ int channel_get(struct channel_list *list, int read_fd, int write_fd, struct cha
   pthread_mutex_lock(&list->lock);
   error = find_locked(list, &responses, &commands, out);
   if (error == 0 && *out == NULL && (*out = create_locked(list, &responses, &commands)) == NULL) error = ENOMEM;
-  if (error == 0) atomic_fetch_add(&(*out)->references, 1);
+  if (error == 0) {
+    atomic_fetch_add(&(*out)->references, 1);
+    adopt_responses_locked(*out, &responses);
+  }
   pthread_mutex_unlock(&list->lock);
-  if (error == 0 && responses.fd >= 0) adopt_responses(*out, &responses);
   endpoint_close(&responses);
   endpoint_close(&commands);
   return error;
@@ -138,25 +134,35 @@ void channel_put(struct channel *channel) {
   free(channel);
 }
 
+static void lock_uninterrupted(struct channel *channel) {
+  static const _Atomic uint32_t never;
+  while (channel_lock(channel, &never) != 0) {
+  }
+}
+
+/* Leaves the old files in `responses` and `commands`. The lock of a failed channel is held for moments only. */
+static void replace_files(struct channel *channel, struct endpoint *responses, struct endpoint *commands) {
+  lock_uninterrupted(channel);
+  struct endpoint old_responses = channel->responses, old_commands = channel->commands;
+  channel->responses = *responses;
+  channel->commands = *commands;
+  channel->owed = 0;
+  channel->peer_polls = false;
+  atomic_store(&channel->reported, 0);
+  atomic_store(&channel->failure, FAILURE_NONE);
+  channel_unlock(channel);
+  *responses = old_responses;
+  *commands = old_commands;
+}
+
 int channel_reconnect(struct channel *channel, int read_fd, int write_fd) {
   struct endpoint responses, commands;
   int error = open_pair(read_fd, write_fd, &responses, &commands);
   if (error != 0) return error;
   pthread_mutex_lock(&channel->list->lock);
-  lock_uninterrupted(channel);
-  if (atomic_load(&channel->failure) == FAILURE_NONE) {
-    error = EINVAL;
-  } else {
-    struct endpoint old_responses = channel->responses, old_commands = channel->commands;
-    channel->responses = responses;
-    channel->commands = commands;
-    responses = old_responses;
-    commands = old_commands;
-    channel->owed = 0;
-    atomic_store(&channel->reported, 0);
-    atomic_store(&channel->failure, FAILURE_NONE);
-  }
-  channel_unlock(channel);
+  /* A caller that waits on a working channel may hold its lock for ever: look before taking it. */
+  if (atomic_load(&channel->failure) == FAILURE_NONE) error = EINVAL;
+  else replace_files(channel, &responses, &commands);
   pthread_mutex_unlock(&channel->list->lock);
   endpoint_close(&responses);
   endpoint_close(&commands);

@@ -227,7 +227,7 @@ struct loopback_caller {
 
 static void destroy_caller(struct shared *object) {
   struct loopback_caller *loopback = (struct loopback_caller *)object;
-  caller_end(&loopback->caller);
+  caller_free(&loopback->caller);
   free(loopback);
 }
 
@@ -278,7 +278,9 @@ static napi_value caller_release(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "caller", &caller_tag, (void **)&slot)) return NULL;
   struct loopback_caller *loopback = *slot;
   *slot = NULL;
-  if (loopback != NULL) shared_release(&loopback->shared);
+  if (loopback == NULL) return undefined_value(env);
+  caller_end(&loopback->caller); /* at once: its function and area live on until JavaScript has forgotten them */
+  shared_release(&loopback->shared);
   return undefined_value(env);
 }
 
@@ -312,6 +314,7 @@ static napi_value do_access(napi_env env, napi_callback_info info) {
   access.write = flags & 1;
   access.space = flags & 2 ? SPACE_PIO : SPACE_MMIO;
   if (access.size < 1 || access.size > 8) return throw_range(env, "size must be 1 to 8 bytes");
+  if (caller_ended(caller)) return throw_type(env, "caller has been released");
   if (caller->stage != STAGE_IDLE) return throw_errno(env, EBUSY, "access");
   stop_bind(&caller->stop);
   return access_outcome(env, caller, caller_access(caller, &access));

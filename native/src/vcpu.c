@@ -114,9 +114,9 @@ static int32_t run_loop(struct vcpu *vcpu, int *error) {
 
 static void destroy_vcpu(struct shared *object) {
   struct vcpu *vcpu = (struct vcpu *)object;
-  caller_end(&vcpu->caller);
+  caller_free(&vcpu->caller);
   munmap(vcpu->run, vcpu->run_size);
-  close(vcpu->fd);
+  if (vcpu->fd >= 0) close(vcpu->fd);
   free(vcpu);
 }
 
@@ -214,6 +214,7 @@ static napi_value do_run(napi_env env, napi_callback_info info) {
   struct vcpu *vcpu;
   int error = 0;
   if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&vcpu) != napi_ok) return NULL;
+  if (caller_ended(&vcpu->caller)) return throw_type(env, "vcpu has been released");
   stop_bind(&vcpu->caller.stop);
   resume_exit(vcpu);
   int32_t result = run_loop(vcpu, &error);
@@ -265,7 +266,11 @@ static napi_value vcpu_release(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "vcpu", &vcpu_tag, (void **)&slot)) return NULL;
   struct vcpu *vcpu = *slot;
   *slot = NULL;
-  if (vcpu != NULL) shared_release(&vcpu->shared);
+  if (vcpu == NULL) return undefined_value(env);
+  caller_end(&vcpu->caller); /* at once: kvm_run stays mapped until JavaScript has forgotten it */
+  close(vcpu->fd);
+  vcpu->fd = -1;
+  shared_release(&vcpu->shared);
   return undefined_value(env);
 }
 
