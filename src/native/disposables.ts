@@ -20,7 +20,7 @@ export class Disposables implements Disposable {
     this.#entries = [];
   }
 
-  /** Disposes of everything, even where some of it fails: the failures are thrown together at the end. */
+  /** Disposes of everything, even where some of it fails: see `closeAll`. */
   [Symbol.dispose](): void {
     const entries = this.#entries;
     this.#entries = [];
@@ -28,7 +28,10 @@ export class Disposables implements Disposable {
   }
 }
 
-/** Disposes of each resource; failures do not stop it and are thrown together (AggregateError) at the end. */
+/**
+ * Disposes of each resource. Failures do not stop it; at the end a single one is thrown as it is, several together as an
+ * AggregateError.
+ */
 export function closeAll(resources: Iterable<Disposable>): void {
   const failures: unknown[] = [];
   for (const resource of resources) {
@@ -38,7 +41,8 @@ export function closeAll(resources: Iterable<Disposable>): void {
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} resource(s) could not be closed`);
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, `${failures.length} resource(s) could not be closed`);
 }
 
 /**
