@@ -42,7 +42,7 @@ export function openShared(number: number): Fd {
 
 /** Checks that a region lies inside its file. */
 export function checkInFile({ file, offset, size }: SharedRegion, fds: readonly Fd[]): Fd {
-  const fd = fds[file];
+  const fd = Number.isSafeInteger(file) ? fds[file] : undefined;
   if (fd === undefined) throw new SharedMemoryError(`a region names file ${file}, but ${fds.length} came along`);
   if (!Number.isSafeInteger(offset) || offset < 0 || offset % PAGE_SIZE !== 0)
     throw new SharedMemoryError(`file offset ${offset} is not a multiple of ${PAGE_SIZE}`);

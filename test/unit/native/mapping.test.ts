@@ -1,0 +1,247 @@
+import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { Fd, MAX_MAPPING_LENGTH, Mapping, Memfd, native, PAGE_SIZE, UnmappedError } from 'ioregion/native';
+import { describe, expect, it } from 'vitest';
+import { collectUntil } from '../../support/garbage.js';
+import { mappingCount } from '../../support/open-fds.js';
+import { layer, runScript } from '../../support/script.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+
+const directory = temporaryDirectory();
+const transfer = (ArrayBuffer.prototype as { transfer?: () => ArrayBuffer }).transfer;
+
+describe('Mapping', () => {
+  it('is zeroed memory that keeps what is written', () => {
+    using mapping = Mapping.anonymous(2 * PAGE_SIZE);
+    expect(mapping.bytes.every((byte) => byte === 0)).toBe(true);
+    mapping.bytes.fill(7);
+    expect(mapping.bytes[2 * PAGE_SIZE - 1]).toBe(7);
+    expect(mapping.buffer).toBe(mapping.buffer);
+  });
+
+  it('shares a file with other mappings of it', () => {
+    using memfd = Memfd.create({ name: 'test', size: 2 * PAGE_SIZE });
+    using whole = Mapping.ofFile(memfd, { length: 2 * PAGE_SIZE });
+    using second = Mapping.ofFile(memfd, { offset: PAGE_SIZE, length: PAGE_SIZE });
+    second.bytes[0] = 42;
+    expect(whole.bytes[PAGE_SIZE]).toBe(42);
+  });
+
+  it('keeps writes to itself when copy-on-write', () => {
+    using memfd = Memfd.create({ name: 'test', size: PAGE_SIZE });
+    using shared = Mapping.ofFile(memfd, { length: PAGE_SIZE });
+    using copy = Mapping.ofFile(memfd, { length: PAGE_SIZE, copyOnWrite: true });
+    shared.bytes[0] = 1;
+    expect(copy.bytes[0]).toBe(1);
+    copy.bytes[0] = 2;
+    expect(shared.bytes[0]).toBe(1);
+  });
+
+  it('writes to the file of a path, and sync returns once it is there', () => {
+    const path = join(directory, 'file');
+    writeFileSync(path, new Uint8Array(PAGE_SIZE));
+    using fd = new Fd(openSync(path, 'r+'));
+    using mapping = Mapping.ofFile(fd, { length: PAGE_SIZE });
+    mapping.bytes.set(new TextEncoder().encode('hello'));
+    mapping.sync();
+    expect(readFileSync(path, 'latin1').slice(0, 5)).toBe('hello');
+    unlinkSync(path);
+  });
+
+  it('reads zeroes after a discard, in the file too', () => {
+    using memfd = Memfd.create({ name: 'test', size: 2 * PAGE_SIZE });
+    using mapping = Mapping.ofFile(memfd, { length: 2 * PAGE_SIZE });
+    using other = Mapping.ofFile(memfd, { length: 2 * PAGE_SIZE });
+    mapping.bytes.fill(1);
+    mapping.discard(PAGE_SIZE, PAGE_SIZE);
+    expect([other.bytes[PAGE_SIZE - 1], other.bytes[PAGE_SIZE]]).toEqual([1, 0]);
+    using anonymous = Mapping.anonymous(PAGE_SIZE);
+    anonymous.bytes.fill(1);
+    anonymous.discard(0, PAGE_SIZE);
+    expect(anonymous.bytes[0]).toBe(0);
+  });
+
+  it('maps 4 GiB, and refuses more in one piece', () => {
+    using mapping = Mapping.anonymous(MAX_MAPPING_LENGTH);
+    mapping.bytes[MAX_MAPPING_LENGTH - 1] = 1;
+    expect(mapping.bytes.length).toBe(MAX_MAPPING_LENGTH);
+    expect(() => Mapping.anonymous(MAX_MAPPING_LENGTH + PAGE_SIZE)).toThrow(RangeError);
+  });
+
+  it('refuses to map past the end of a file, where an access would end the process', () => {
+    using memfd = Memfd.create({ name: 'test', size: PAGE_SIZE });
+    const einval = expect.objectContaining({ errnoName: 'EINVAL', syscall: 'mmap' });
+    expect(() => Mapping.ofFile(memfd, { length: PAGE_SIZE + 1 })).toThrow(einval);
+    expect(() => Mapping.ofFile(memfd, { offset: PAGE_SIZE, length: 1 })).toThrow(einval);
+    expect(() => Mapping.ofFile(memfd, { offset: Number.MAX_SAFE_INTEGER, length: PAGE_SIZE })).toThrow(einval);
+  });
+
+  it('refuses an empty mapping and an unaligned offset', () => {
+    using memfd = Memfd.create({ name: 'test', size: 2 * PAGE_SIZE });
+    const einval = expect.objectContaining({ errnoName: 'EINVAL' });
+    expect(() => Mapping.anonymous(0)).toThrow(einval);
+    expect(() => Mapping.ofFile(memfd, { offset: 1, length: PAGE_SIZE })).toThrow(einval);
+  });
+
+  it('refuses ranges outside of it, however large the numbers', () => {
+    using mapping = Mapping.anonymous(PAGE_SIZE);
+    expect(() => mapping.discard(PAGE_SIZE, 1)).toThrow(RangeError);
+    expect(() => mapping.discard(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)).toThrow(RangeError);
+    expect(() => mapping.sync(0, PAGE_SIZE + 1)).toThrow(RangeError);
+    expect(() => mapping.sync(1, 1)).toThrow(expect.objectContaining({ errnoName: 'EINVAL' }));
+  });
+
+  it('refuses advice that makes memory inaccessible', () => {
+    using mapping = Mapping.anonymous(PAGE_SIZE);
+    const MADV_HWPOISON = 100;
+    const MADV_GUARD_INSTALL = 102;
+    for (const advice of [MADV_HWPOISON, MADV_GUARD_INSTALL])
+      expect(() => native.madvise(mapping.object, 0, PAGE_SIZE, advice)).toThrow(RangeError);
+  });
+
+  it('gives no ArrayBuffer over pages that JavaScript could not write', () => {
+    const readable = native.mmap(-1, PAGE_SIZE, 0, 1, false);
+    expect(() => native.mappingBuffer(readable)).toThrow(expect.objectContaining({ code: 'EACCES' }));
+    native.munmap(readable);
+  });
+});
+
+describe('unmapping', () => {
+  it('detaches every view: later accesses fail cleanly', () => {
+    const mapping = Mapping.anonymous(PAGE_SIZE);
+    const { bytes, buffer } = mapping;
+    const words = new Uint32Array(buffer);
+    const view = new DataView(buffer);
+    mapping.unmap();
+    mapping.unmap();
+    expect([buffer.byteLength, bytes.length, words.length]).toEqual([0, 0, 0]);
+    expect(bytes[0]).toBeUndefined();
+    words[0] = 1;
+    expect(() => view.getUint8(0)).toThrow(TypeError);
+    expect(() => Atomics.load(words, 0)).toThrow();
+    expect(mapping.closed).toBe(true);
+    expect(() => mapping.bytes).toThrow(UnmappedError);
+    expect(() => mapping.buffer).toThrow(expect.objectContaining({ code: 'ERR_IOREGION_UNMAPPED' }));
+    expect(() => mapping.sync()).toThrow(RangeError);
+  });
+
+  it('refuses a detached view as the bytes of a system call', () => {
+    const mapping = Mapping.anonymous(PAGE_SIZE);
+    const { bytes } = mapping;
+    mapping.unmap();
+    using zero = new Fd(openSync('/dev/zero', 'r'));
+    expect(zero.read(bytes)).toBe(0);
+  });
+
+  it('happens by itself once nothing refers to the memory', async () => {
+    const name = `collected-${process.pid}`;
+    const mapAndForget = () => {
+      using memfd = Memfd.create({ name, size: PAGE_SIZE });
+      Mapping.ofFile(memfd, { length: PAGE_SIZE }).bytes[0] = 1;
+    };
+    mapAndForget();
+    expect(mappingCount(name)).toBe(1);
+    await collectUntil(() => mappingCount(name) === 0);
+  });
+
+  it('waits for the last view, though the Mapping is collected', async () => {
+    const name = `viewed-${process.pid}`;
+    const sentinel = `sentinel-${process.pid}`;
+    const viewOnly = () => {
+      using memfd = Memfd.create({ name, size: PAGE_SIZE });
+      return Mapping.ofFile(memfd, { length: PAGE_SIZE }).bytes;
+    };
+    const forget = () => {
+      using memfd = Memfd.create({ name: sentinel, size: PAGE_SIZE });
+      Mapping.ofFile(memfd, { length: PAGE_SIZE });
+    };
+    const bytes = viewOnly();
+    forget();
+    await collectUntil(() => mappingCount(sentinel) === 0);
+    bytes[0] = 3;
+    expect(mappingCount(name)).toBe(1);
+    expect(bytes[0]).toBe(3);
+  });
+
+  it('never happens under bytes that structuredClone was asked to move', () => {
+    using mapping = Mapping.anonymous(PAGE_SIZE);
+    const { buffer } = mapping;
+    let moved: ArrayBuffer | undefined;
+    try {
+      moved = structuredClone(buffer, { transfer: [buffer] });
+    } catch {
+      // Newer Node versions refuse to transfer it; older ones copy.
+    }
+    expect(buffer.byteLength).toBe(PAGE_SIZE);
+    mapping.bytes[0] = 5;
+    mapping.unmap();
+    if (moved !== undefined) expect(new Uint8Array(moved)[0]).toBe(0);
+  });
+
+  it.skipIf(transfer === undefined)('is refused where the ArrayBuffer has been transferred, and the bytes stay', () => {
+    const mapping = Mapping.anonymous(PAGE_SIZE);
+    const moved = new Uint8Array(transfer!.call(mapping.buffer));
+    expect(() => mapping.unmap()).toThrow(expect.objectContaining({ code: 'ERR_IOREGION_MAPPING_BUSY' }));
+    moved[0] = 1;
+    expect(moved[0]).toBe(1);
+  });
+});
+
+describe('mappings of a Worker', () => {
+  it('are unmapped when it ends', async () => {
+    const name = `worker-${process.pid}`;
+    const worker = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       import(${layer('native')}).then(({ Mapping, Memfd }) => {
+         const memfd = Memfd.create({ name: '${name}', size: 4096 });
+         globalThis.kept = [Mapping.ofFile(memfd, { length: 4096 }), Mapping.ofFile(memfd, { length: 4096 })];
+         memfd.close();
+         parentPort.postMessage('mapped');
+         setInterval(() => {}, 1000);
+       });`,
+      { eval: true },
+    );
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    expect(mappingCount(name)).toBe(2);
+    await worker.terminate();
+    expect(mappingCount(name)).toBe(0);
+  });
+
+  it.skipIf(transfer === undefined)('stay where their bytes have moved to another thread', () => {
+    const { status, signal, stdout, stderr } = runScript(`
+      import { Worker } from 'node:worker_threads';
+      const worker = new Worker(\`
+        const { parentPort } = require('node:worker_threads');
+        import(${layer('native').replaceAll('"', "'")}).then(({ Mapping }) => {
+          globalThis.mapping = Mapping.anonymous(4096);
+          mapping.bytes[0] = 77;
+          const moved = mapping.buffer.transfer();
+          parentPort.postMessage(moved, [moved]);
+          setInterval(() => {}, 1000);
+        });\`, { eval: true, execArgv: [] });
+      const moved = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+      await worker.terminate();
+      console.log(new Uint8Array(moved)[0]);
+    `);
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+    expect(stdout.trim()).toBe('77');
+  });
+});
+
+describe('a file that shrinks', () => {
+  it('cannot be a memfd made here', () => {
+    using memfd = Memfd.create({ name: 'test', size: PAGE_SIZE });
+    using mapping = Mapping.ofFile(memfd, { length: PAGE_SIZE });
+    expect(() => ftruncateSync(memfd.number, 0)).toThrow();
+    expect(mapping.bytes[PAGE_SIZE - 1]).toBe(0);
+  });
+
+  it('is refused at once where it is too short already', () => {
+    const path = join(directory, 'short');
+    writeFileSync(path, 'x');
+    const number = openSync(path, 'r+');
+    expect(() => native.mmap(number, PAGE_SIZE, 0, 3, true)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    closeSync(number);
+  });
+});
