@@ -1,0 +1,16 @@
+/** What can go wrong with the benchmark itself. */
+import { IoregionError } from '../../src/native/errors.js';
+
+/** A C program of bench/reference could not be built, failed, hung, or answered something else than its contract. */
+export class ReferenceProgramError extends IoregionError {
+  constructor(message: string, cause?: unknown) {
+    super('ERR_IOREGION_BENCH_REFERENCE', message, { cause });
+  }
+}
+
+/** The threads cannot be placed as asked for on this host. */
+export class PlacementError extends IoregionError {
+  constructor(message: string) {
+    super('ERR_IOREGION_BENCH_PLACEMENT', message);
+  }
+}

@@ -1,0 +1,39 @@
+/** How the figures came about: what a reader needs to trust or to repeat them. */
+import { formatMicroseconds } from '../mmio/format.js';
+import type { HostFacts } from '../mmio/host.js';
+import { SLOT_MS, WARM_UP_MS } from '../mmio/schedule.js';
+import { html, type Markup } from './html.js';
+
+export function methodNotes(host: HostFacts): Markup {
+  const notes = [interleaving(host), figures(), placement(host), floor(host)];
+  return html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`;
+}
+
+function interleaving(host: HostFacts): string {
+  return (
+    `Each path is measured in slots of about ${SLOT_MS} ms, js, c, js, c, …, ${host.seconds_per_pair} s in all, after a ` +
+    `warm-up of ${WARM_UP_MS} ms each that is not recorded: drift of a shared machine hits both alike.`
+  );
+}
+
+function figures(): string {
+  return (
+    'p50 is the median over the slots of the exact medians of the slots; js/c p50 is the quotient of two of them. ' +
+    'The other percentiles and the mean come from a histogram of all samples with three significant digits.'
+  );
+}
+
+function placement(host: HostFacts): string {
+  const { mode, vcpu_cpu: vcpu, device_cpu: device } = host.placement;
+  return mode === 'same'
+    ? `The vCPU thread and the device thread share CPU ${vcpu}: no idle CPU has to be woken for a command.`
+    : `The vCPU thread runs on CPU ${vcpu}, the device thread on CPU ${device}: waking an idle CPU is part of the figures.`;
+}
+
+function floor(host: HostFacts): string {
+  const floorNs = host.guest_timer_floor_ns;
+  return floorNs === null
+    ? 'No guest ran: the accesses were made and timed by a thread of this process.'
+    : `The guest times its own accesses with its TSC; two readings with nothing between them are ${formatMicroseconds(floorNs)} µs ` +
+        'apart, and that is part of every sample. Loopback accesses are timed by the thread that makes them.';
+}
