@@ -1,0 +1,45 @@
+/** `ioregion bench …`: its options. What they run is loaded only when it is asked for. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PLACEMENT_MODES } from '../../bench/mmio/placement.js';
+import { isPathName, PATHS, type PathName } from '../../bench/mmio/row.js';
+import type { BenchMmioOptions } from './bench-mmio.js';
+
+/** Measured seconds of each pair: the whole run of eleven pairs takes a little more than a minute. */
+const DEFAULT_SECONDS = 6;
+const MOST_SECONDS = 3600;
+const DEFAULT_REPORT = 'report/mmio.html';
+
+export function registerBench(program: Command): void {
+  const bench = program.command('bench').description('measure ioregion on this host');
+  bench
+    .command('mmio')
+    .description('latency of MMIO accesses by path, in JavaScript and in C, interleaved')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--html <file>', 'where the report goes', DEFAULT_REPORT)
+    .option('--seconds <n>', 'measured time of each pair of rows', parseSeconds, DEFAULT_SECONDS)
+    .addOption(
+      new Option('--placement <mode>', 'vCPU and device on one CPU, or on two')
+        .choices(PLACEMENT_MODES)
+        .default('same'),
+    )
+    .option('--rows <paths>', `comma-separated paths, of: ${PATHS.join(', ')}`, parseRows)
+    .action(async (options: BenchMmioOptions) => {
+      const { benchMmio } = await import('./bench-mmio.js');
+      await benchMmio(options);
+    });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= MOST_SECONDS)) {
+    throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${MOST_SECONDS}.`);
+  }
+  return seconds;
+}
+
+function parseRows(text: string): PathName[] {
+  return text.split(',').map((name) => {
+    if (!isPathName(name)) throw new InvalidArgumentError(`There is no path "${name}"; there are ${PATHS.join(', ')}.`);
+    return name;
+  });
+}
