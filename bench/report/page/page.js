@@ -3,6 +3,7 @@
 /** @import { Curves, PairCharts } from '../chart-data.js' */
 
 const HEIGHT = 270;
+const FONT = '12px system-ui, sans-serif';
 const FILL_ALPHA = '26';
 /** Where the scale of nines has its ticks: -log10 of the share of samples that are slower. */
 const PERCENTILE_TICKS = [0, Math.log10(2), 1, 2, 3];
@@ -49,6 +50,8 @@ const timeTicks = (from, to) => {
 const timeAxis = () => ({
   scale: 'x',
   stroke: () => color('soft'),
+  font: FONT,
+  labelFont: FONT,
   grid: { stroke: () => color('grid'), width: 1 },
   ticks: { stroke: () => color('line'), width: 1 },
   splits: (_plot, _axis, from, to) => timeTicks(from, to),
@@ -70,6 +73,8 @@ const valueAxis = (label, rest) => ({
   labelSize: 20,
   size: 52,
   stroke: () => color('soft'),
+  font: FONT,
+  labelFont: FONT,
   grid: { stroke: () => color('grid'), width: 1 },
   ticks: { stroke: () => color('line'), width: 1 },
   ...rest,
