@@ -14,3 +14,10 @@ export class PlacementError extends IoregionError {
     super('ERR_IOREGION_BENCH_PLACEMENT', message);
   }
 }
+
+/** The device did not count what was sent to it. */
+export class LostAccessError extends IoregionError {
+  constructor(what: string, counted: number, expected: number) {
+    super('ERR_IOREGION_BENCH_LOST_ACCESS', `the device counted ${what}: ${counted}, not ${expected}`);
+  }
+}

@@ -4,13 +4,13 @@ import type { DispatcherKind, Implementation, Operation, PathName } from './row.
 /** What one slot (a short, uninterrupted measurement) gives. */
 export interface Slot {
   /** Latency of single accesses, in ns. */
-  readonly samples: Uint32Array;
+  readonly samples: Uint32Array<ArrayBuffer>;
   /** Wall time of the slot, in ns: for posted writes, until the device has handled the last one. */
   readonly elapsedNs: number;
   /** Accesses made in `elapsedNs`; may exceed `samples.length`. */
   readonly accesses: number;
-  /** Latency of two guest clock readings with no access between them, in ns; null where no guest runs. */
-  readonly floorNs: number | null;
+  /** Median latency of no access at all, in ns: part of every sample. */
+  readonly floorNs: number;
 }
 
 export interface PathRunner {
@@ -18,10 +18,10 @@ export interface PathRunner {
   readonly operation: Operation;
   readonly implementation: Implementation;
   readonly dispatcher: DispatcherKind;
-  /** Sets everything up; a runner that failed to open needs no close. */
+  /** Sets everything up. */
   open(): Promise<void>;
   /** Measures for about `milliseconds`. Between slots a runner uses no CPU. */
   slot(milliseconds: number): Promise<Slot>;
-  /** Frees everything. Idempotent. */
+  /** Frees everything, also where `open` failed half-way. Idempotent. */
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ export class RowRecorder {
     for (const sample of slot.samples) this.histogram.recordValue(sample);
     if (slot.samples.length > 0) this.#slotMedians.push(median(slot.samples));
     this.#slotRates.push((slot.accesses * 1e9) / slot.elapsedNs);
-    if (slot.floorNs !== null) this.#floors.push(slot.floorNs);
+    this.#floors.push(slot.floorNs);
   }
 
   get count(): number {
@@ -35,9 +35,9 @@ export class RowRecorder {
     return median(this.#slotRates);
   }
 
-  /** Median over the slots of the guest's timer floor, in ns; null where no guest ran. */
-  get floor(): number | null {
-    return this.#floors.length === 0 ? null : median(this.#floors);
+  /** Median over the slots of the latency of no access at all, in ns. */
+  get floor(): number {
+    return median(this.#floors);
   }
 
   percentile(percent: number): number {

@@ -32,7 +32,7 @@ export interface ReferenceOptions {
 interface ReferenceReport {
   n: number;
   elapsed_ns: number;
-  floor_ns: number | null;
+  floor_ns: number;
 }
 
 export class ReferenceRunner implements PathRunner {
@@ -85,6 +85,7 @@ export class ReferenceRunner implements PathRunner {
       ['--size', String(ACCESS_SIZE)],
       ['--seconds', String(milliseconds / 1000)],
       ['--cpu', String(placement.vcpuCpu)],
+      ['--device-cpu', String(placement.deviceCpu)],
       ['--samples', this.#samplesFile],
       guest !== null && PATH_FACTS[path].kvm ? ['--guest', guest] : [],
     ].flat();
@@ -103,10 +104,10 @@ export class ReferenceRunner implements PathRunner {
 export function parseReport(name: string, stdout: string): ReferenceReport {
   const value = parseJson(name, stdout);
   const { n, elapsed_ns, floor_ns } = value;
-  if (!isCount(n) || !isCount(elapsed_ns)) {
-    throw new ReferenceProgramError(`${name} reported no n and elapsed_ns: ${stdout.trim()}`);
+  if (!isAmount(n) || !isAmount(elapsed_ns) || !isAmount(floor_ns)) {
+    throw new ReferenceProgramError(`${name} reported no n, elapsed_ns and floor_ns: ${stdout.trim()}`);
   }
-  return { n, elapsed_ns, floor_ns: isCount(floor_ns) ? floor_ns : null };
+  return { n, elapsed_ns, floor_ns };
 }
 
 function parseJson(name: string, stdout: string): Record<string, unknown> {
@@ -117,8 +118,8 @@ function parseJson(name: string, stdout: string): Record<string, unknown> {
   }
 }
 
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0;
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
 function programFailure(name: string, error: unknown, timeoutMs: number): ReferenceProgramError {

@@ -1,4 +1,5 @@
 /** Measures one pair: the same path and operation in JavaScript and in C, in turns. */
+import { Cleanup } from './cleanup.js';
 import type { PathRunner } from './path-runner.js';
 import { RowRecorder } from './recorder.js';
 import type { DispatcherKind, Implementation, PairSpec } from './row.js';
@@ -24,15 +25,12 @@ export interface PairOptions {
 
 /** Opens the runners, takes the turns, closes the runners whatever happens. */
 export async function runPair(pair: PairSpec, runners: readonly PathRunner[], options: PairOptions): Promise<PairRun> {
-  const opened: PathRunner[] = [];
+  const cleanup = new Cleanup();
   try {
-    for (const runner of runners) {
-      await runner.open();
-      opened.push(runner);
-    }
+    for (const runner of runners) await cleanup.use(runner).open();
     return { ...pair, rows: await takeTurns(runners, options) };
   } finally {
-    for (const runner of opened) await runner.close();
+    await cleanup.run();
   }
 }
 

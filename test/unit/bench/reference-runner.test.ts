@@ -42,7 +42,7 @@ describe('the runner of the C program', () => {
   it('passes on path, operation, time and placement', async () => {
     const runner = runnerOf(`echo "$ARGUMENTS" >&2; exit 1`);
     await expect(runner.slot(250)).rejects.toEqual(
-      failure(/--path exit-inline --op read --size 4 --seconds 0.25 --cpu 1 .*--guest \/guest.bin/),
+      failure(/--path exit-inline --op read --size 4 --seconds 0.25 --cpu 1 --device-cpu 0 .*--guest \/guest.bin/),
     );
   });
 
@@ -63,11 +63,11 @@ describe('the runner of the C program', () => {
 
   it('fails where no report is printed', async () => {
     await expect(runnerOf('echo hello').slot(10)).rejects.toEqual(failure(/did not print a JSON line/));
-    await expect(runnerOf('echo null').slot(10)).rejects.toEqual(failure(/reported no n and elapsed_ns/));
+    await expect(runnerOf('echo null').slot(10)).rejects.toEqual(failure(/reported no n, elapsed_ns and floor_ns/));
   });
 
   it('fails where the samples file is cut short', async () => {
-    const runner = runnerOf(`printf abc >"$SAMPLES"; echo '{"n":1,"elapsed_ns":1}'`);
+    const runner = runnerOf(`printf abc >"$SAMPLES"; echo '{"n":1,"elapsed_ns":1,"floor_ns":1}'`);
     await expect(runner.slot(10)).rejects.toEqual(failure(/3 bytes/));
   });
 

@@ -39,8 +39,7 @@ export class SyntheticRunner implements PathRunner {
   async slot(milliseconds: number): Promise<Slot> {
     this.#called('slot');
     const samples = Uint32Array.from({ length: this.#options.samplesPerSlot ?? 2000 }, () => this.#sample());
-    const floorNs = this.path.startsWith('loopback') ? null : 700;
-    return { samples, elapsedNs: milliseconds * 1e6, accesses: samples.length, floorNs };
+    return { samples, elapsedNs: milliseconds * 1e6, accesses: samples.length, floorNs: 700 };
   }
 
   async close(): Promise<void> {
