@@ -21,3 +21,24 @@ export class LostAccessError extends IoregionError {
     super('ERR_IOREGION_BENCH_LOST_ACCESS', `the device counted ${what}: ${counted}, not ${expected}`);
   }
 }
+
+/** The bench guest stopped for something else than the end of its batch. */
+export class GuestExitError extends IoregionError {
+  constructor(reason: string) {
+    super('ERR_IOREGION_BENCH_GUEST_EXIT', `the bench guest stopped with ${reason}`);
+  }
+}
+
+/** A KVM row was asked for without the guest it needs. */
+export class GuestMissingError extends IoregionError {
+  constructor() {
+    super('ERR_IOREGION_BENCH_NO_GUEST', 'rows with KVM need the bench guest, which has not been built');
+  }
+}
+
+/** The device process did not come up. */
+export class DeviceProcessError extends IoregionError {
+  constructor(reason: string) {
+    super('ERR_IOREGION_BENCH_DEVICE_PROCESS', `the device process ${reason}`);
+  }
+}

@@ -3,7 +3,7 @@ import { Cleanup } from './cleanup.js';
 import type { MeasuringThread } from './measuring-thread.js';
 import type { PathRunner, Slot } from './path-runner.js';
 import type { Placement } from './placement.js';
-import type { DispatcherKind, Operation, PairSpec, PathName } from './row.js';
+import type { Operation, PairSpec, PathName } from './row.js';
 
 export interface PathSetUpOptions extends PairSpec {
   readonly placement: Placement;
@@ -20,16 +20,14 @@ export class JsRunner implements PathRunner {
   readonly implementation = 'js';
   readonly path: PathName;
   readonly operation: Operation;
-  readonly dispatcher: DispatcherKind;
   readonly #setUp: PathSetUp;
   readonly #options: PathSetUpOptions;
   readonly #cleanup = new Cleanup();
   #thread: MeasuringThread | null = null;
 
-  constructor(dispatcher: DispatcherKind, setUp: PathSetUp, options: PathSetUpOptions) {
+  constructor(setUp: PathSetUp, options: PathSetUpOptions) {
     this.path = options.path;
     this.operation = options.operation;
-    this.dispatcher = dispatcher;
     this.#setUp = setUp;
     this.#options = options;
   }

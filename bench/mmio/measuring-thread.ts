@@ -3,45 +3,50 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Slot } from './path-runner.js';
 
-/** To the thread: measure for so long. */
-export interface SlotRequest {
-  readonly milliseconds: number;
-}
+export type MeasuringRequest = { readonly type: 'slot'; readonly milliseconds: number } | { readonly type: 'close' };
 
-/** From the thread, once after it has started and once for each request. */
-export type MeasuringMessage = { readonly type: 'ready' } | { readonly type: 'slot'; readonly slot: Slot };
+/** `ready` once after the start, `slot` once for each request. */
+export type MeasuringReply = { readonly type: 'ready' } | { readonly type: 'slot'; readonly slot: Slot };
 
 export class MeasuringThread {
   readonly #worker: Worker;
+  readonly #exited: Promise<unknown>;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
+    this.#exited = new Promise((resolve) => worker.once('exit', resolve));
   }
 
   /** Resolves once the thread is ready to measure. Rejects with what the thread throws. */
   static async start(entry: URL, workerData: unknown): Promise<MeasuringThread> {
     const worker = new Worker(entry, { workerData });
-    await nextMessage(worker);
-    return new MeasuringThread(worker);
+    const thread = new MeasuringThread(worker);
+    await nextReply(worker);
+    return thread;
   }
 
   /** Rejects with what the thread throws; it is gone then. */
   async slot(milliseconds: number): Promise<Slot> {
-    const answer = nextMessage(this.#worker);
-    this.#worker.postMessage({ milliseconds } satisfies SlotRequest);
-    const message = await answer;
-    if (message.type !== 'slot') throw new TypeError(`a measuring thread said "${message.type}" instead of its slot`);
-    return message.slot;
+    const answer = nextReply(this.#worker);
+    this.#post({ type: 'slot', milliseconds });
+    const reply = await answer;
+    if (reply.type !== 'slot') throw new TypeError(`a measuring thread said "${reply.type}" instead of its slot`);
+    return reply.slot;
   }
 
-  /** Idempotent. */
+  /** Resolves when the thread is gone. Idempotent. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    this.#post({ type: 'close' });
+    await this.#exited;
+  }
+
+  #post(request: MeasuringRequest): void {
+    this.#worker.postMessage(request);
   }
 }
 
 /** `once` rejects where the Worker reports an error first. */
-async function nextMessage(worker: Worker): Promise<MeasuringMessage> {
-  const [message] = (await once(worker, 'message')) as [MeasuringMessage];
-  return message;
+async function nextReply(worker: Worker): Promise<MeasuringReply> {
+  const [reply] = (await once(worker, 'message')) as [MeasuringReply];
+  return reply;
 }

@@ -1,5 +1,5 @@
 /** The seam between the harness and what it measures: one runner for each path, operation and implementation. */
-import type { DispatcherKind, Implementation, Operation, PathName } from './row.js';
+import type { Implementation, Operation, PathName } from './row.js';
 
 /** What one slot (a short, uninterrupted measurement) gives. */
 export interface Slot {
@@ -17,7 +17,6 @@ export interface PathRunner {
   readonly path: PathName;
   readonly operation: Operation;
   readonly implementation: Implementation;
-  readonly dispatcher: DispatcherKind;
   /** Sets everything up. */
   open(): Promise<void>;
   /** Measures for about `milliseconds`. Between slots a runner uses no CPU. */

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { ReferenceProgramError } from './errors.js';
 import type { PathRunner, Slot } from './path-runner.js';
 import type { Placement } from './placement.js';
-import { ACCESS_SIZE, type DispatcherKind, type Operation, PATH_FACTS, type PathName } from './row.js';
+import { ACCESS_SIZE, type Operation, PATH_FACTS, type PathName } from './row.js';
 
 const run = promisify(execFile);
 /** What a slot may take beyond its own length before the program counts as hung. */
@@ -20,7 +20,6 @@ export interface ReferenceOptions {
   /** The guest image; null for loopback rows. */
   readonly guest: string | null;
   readonly placement: Placement;
-  readonly dispatcher: DispatcherKind;
   /** An existing directory for the samples file, private to this run. */
   readonly directory: string;
   /** Default: 10 s. */
@@ -39,14 +38,12 @@ export class ReferenceRunner implements PathRunner {
   readonly implementation = 'c';
   readonly path: PathName;
   readonly operation: Operation;
-  readonly dispatcher: DispatcherKind;
   readonly #options: ReferenceOptions;
   readonly #samplesFile: string;
 
   constructor(options: ReferenceOptions) {
     this.path = options.path;
     this.operation = options.operation;
-    this.dispatcher = options.dispatcher;
     this.#options = options;
     this.#samplesFile = join(options.directory, `${options.path}-${options.operation}.samples`);
   }
@@ -91,12 +88,12 @@ export class ReferenceRunner implements PathRunner {
     ].flat();
   }
 
-  async #readSamples(): Promise<Uint32Array> {
+  async #readSamples(): Promise<Uint32Array<ArrayBuffer>> {
     const bytes = await readFile(this.#samplesFile);
     if (bytes.length === 0 || bytes.length % 4 !== 0) {
       throw new ReferenceProgramError(`${this.#name} left a samples file of ${bytes.length} bytes`);
     }
-    return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    return new Uint32Array(Uint8Array.from(bytes).buffer);
   }
 }
 

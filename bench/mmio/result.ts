@@ -3,11 +3,11 @@
 import type { HostFacts } from './host.js';
 import {
   ACCESS_SIZE,
-  type DispatcherKind,
   type Implementation,
   type Operation,
   PATH_FACTS,
   type PathName,
+  type RowDispatcher,
 } from './row.js';
 import type { PairRun, RowRun } from './run-pair.js';
 import { round } from './statistics.js';
@@ -18,7 +18,7 @@ export interface ResultRow {
   op: Operation;
   /** Bytes. */
   size: number;
-  dispatcher: DispatcherKind;
+  dispatcher: RowDispatcher;
   impl: Implementation;
   /** Samples behind the percentiles. */
   n: number;
@@ -59,7 +59,7 @@ function resultRow(pair: PairRun, row: RowRun): ResultRow {
     path: pair.path,
     op: pair.operation,
     size: ACCESS_SIZE,
-    dispatcher: row.dispatcher,
+    dispatcher: PATH_FACTS[pair.path].dispatcher,
     impl: row.implementation,
     n: recorder.count,
     p50_ns: round(recorder.p50, 1),

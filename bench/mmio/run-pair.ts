@@ -2,12 +2,11 @@
 import { Cleanup } from './cleanup.js';
 import type { PathRunner } from './path-runner.js';
 import { RowRecorder } from './recorder.js';
-import type { DispatcherKind, Implementation, PairSpec } from './row.js';
+import type { Implementation, PairSpec } from './row.js';
 import { type Turn, turnsOf } from './schedule.js';
 
 export interface RowRun {
   readonly implementation: Implementation;
-  readonly dispatcher: DispatcherKind;
   readonly recorder: RowRecorder;
 }
 
@@ -44,7 +43,6 @@ async function takeTurns(runners: readonly PathRunner[], options: PairOptions): 
   }
   return [...lanes.values()].map(({ runner, recorder }) => ({
     implementation: runner.implementation,
-    dispatcher: runner.dispatcher,
     recorder,
   }));
 }

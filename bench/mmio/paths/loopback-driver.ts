@@ -1,28 +1,26 @@
 /** Accesses without KVM: the calling thread makes them through a loopback caller and times each. */
 import type { LoopbackCaller } from '../../../src/ioregion/index.js';
 import { monotonicNs } from '../../../src/native/index.js';
-import type { AccessDriver } from '../batches.js';
+import type { AccessDriver } from '../batch-meter.js';
 import { DATA_VALUE, REGION, Register } from '../bench-device.js';
 import { LostAccessError } from '../errors.js';
 import { ACCESS_SIZE, type Operation } from '../row.js';
-import { readCounts, Tally } from '../tally.js';
 
 const DATA_ADDRESS = REGION.gpa + Register.data;
 
 export class LoopbackDriver implements AccessDriver {
+  readonly operation: Operation;
   readonly #caller: LoopbackCaller;
-  readonly #operation: Operation;
-  readonly #tally = new Tally();
 
+  /** The caller stays its owner's. */
   constructor(caller: LoopbackCaller, operation: Operation) {
     this.#caller = caller;
-    this.#operation = operation;
+    this.operation = operation;
   }
 
   batch(count: number, samples: Uint32Array, at: number): void {
-    if (this.#operation === 'read') this.#read(count, samples, at);
+    if (this.operation === 'read') this.#read(count, samples, at);
     else this.#write(count, samples, at);
-    this.#tally.add(this.#operation, count);
   }
 
   floor(count: number, samples: Uint32Array): void {
@@ -32,13 +30,7 @@ export class LoopbackDriver implements AccessDriver {
     }
   }
 
-  settle(): void {
-    this.#readCounter(Register.writes);
-  }
-
-  check(): void {
-    this.#tally.check(readCounts((offset) => this.#readCounter(offset)));
-  }
+  close(): void {}
 
   #read(count: number, samples: Uint32Array, at: number): void {
     const caller = this.#caller;
@@ -48,7 +40,7 @@ export class LoopbackDriver implements AccessDriver {
       sum += caller.read('mmio', DATA_ADDRESS, ACCESS_SIZE);
       samples[index] = monotonicNs() - before;
     }
-    if (sum !== count * DATA_VALUE) throw new LostAccessError('values read', sum, count * DATA_VALUE);
+    if (sum !== count * DATA_VALUE) throw new LostAccessError('sum of the values read', sum, count * DATA_VALUE);
   }
 
   #write(count: number, samples: Uint32Array, at: number): void {
@@ -58,10 +50,5 @@ export class LoopbackDriver implements AccessDriver {
       caller.write('mmio', DATA_ADDRESS, ACCESS_SIZE, count - index);
       samples[at + index] = monotonicNs() - before;
     }
-  }
-
-  #readCounter(offset: number): number {
-    const low = this.#caller.read('mmio', REGION.gpa + offset, 8);
-    return this.#caller.valueHigh * 2 ** 32 + low;
   }
 }

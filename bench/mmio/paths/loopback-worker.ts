@@ -1,9 +1,9 @@
 /** Entry of the Worker that makes loopback accesses: pins itself and waits for slots. */
 import { workerData } from 'node:worker_threads';
-import { openLoopbackCaller } from '../../../src/ioregion/index.js';
 import { setAffinity } from '../../../src/native/index.js';
 import type { Operation } from '../row.js';
 import { serveSlots } from '../serve-slots.js';
+import { ChannelTarget } from './channel-target.js';
 import { LoopbackDriver } from './loopback-driver.js';
 
 export interface LoopbackWorkerData {
@@ -14,4 +14,5 @@ export interface LoopbackWorkerData {
 
 const { dispatcherId, cpu, operation } = workerData as LoopbackWorkerData;
 setAffinity([cpu]);
-serveSlots(new LoopbackDriver(openLoopbackCaller(dispatcherId), operation));
+const target = new ChannelTarget(dispatcherId);
+serveSlots(new LoopbackDriver(target.caller, operation), target);

@@ -12,8 +12,8 @@ const WORKER = new URL('./loopback-worker.js', import.meta.url);
 
 export async function setUpLoopback(options: PathSetUpOptions, cleanup: Cleanup): Promise<MeasuringThread> {
   const { path, operation, placement } = options;
-  const dispatcher = cleanup.use(new LoopbackDispatcher());
   const fd = await startDeviceThread(placement.deviceCpu, cleanup);
+  const dispatcher = cleanup.use(new LoopbackDispatcher());
   dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites: PATH_FACTS[path].posted });
   const data: LoopbackWorkerData = { dispatcherId: dispatcher.id, cpu: placement.vcpuCpu, operation };
   return cleanup.use(await MeasuringThread.start(WORKER, data));

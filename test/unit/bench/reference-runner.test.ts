@@ -20,7 +20,6 @@ function runnerOf(body: string, signal?: AbortSignal): ReferenceRunner {
     program,
     guest: '/guest.bin',
     placement: { mode: 'split', vcpuCpu: 1, deviceCpu: 0 },
-    dispatcher: 'none',
     directory,
     graceMs: 500,
     ...(signal && { signal }),

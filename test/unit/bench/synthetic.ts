@@ -1,6 +1,6 @@
 /** A runner that makes its samples up, from a seed: what the harness and the report are tested with. */
 import type { PathRunner, Slot } from '#dist/bench/mmio/path-runner.js';
-import type { DispatcherKind, Implementation, Operation, PathName } from '#dist/bench/mmio/row.js';
+import type { Implementation, Operation, PathName } from '#dist/bench/mmio/row.js';
 
 export interface SyntheticOptions {
   readonly path: PathName;
@@ -21,7 +21,6 @@ export class SyntheticRunner implements PathRunner {
   readonly path: PathName;
   readonly operation: Operation;
   readonly implementation: Implementation;
-  readonly dispatcher: DispatcherKind = 'native';
   readonly #options: SyntheticOptions;
   readonly #random = randomNumbers(7);
 
