@@ -2,11 +2,11 @@
 import { Cleanup } from './cleanup.js';
 import type { MeasuringThread } from './measuring-thread.js';
 import type { PathRunner, Slot } from './path-runner.js';
-import type { Placement } from './placement.js';
+import type { Cpus } from './placement.js';
 import type { Operation, PairSpec, PathName } from './row.js';
 
 export interface PathSetUpOptions extends PairSpec {
-  readonly placement: Placement;
+  readonly cpus: Cpus;
   /** The bench guest's image; null where no guest can run. */
   readonly guest: string | null;
   /** An existing directory, private to this run. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ReferenceProgramError } from './errors.js';
 import type { PathRunner, Slot } from './path-runner.js';
-import type { Placement } from './placement.js';
+import type { Cpus } from './placement.js';
 import { ACCESS_SIZE, type Operation, PATH_FACTS, type PathName } from './row.js';
 
 const run = promisify(execFile);
@@ -19,7 +19,7 @@ export interface ReferenceOptions {
   readonly program: string;
   /** The guest image; null for loopback rows. */
   readonly guest: string | null;
-  readonly placement: Placement;
+  readonly cpus: Cpus;
   /** An existing directory for the samples file, private to this run. */
   readonly directory: string;
   /** Default: 10 s. */
@@ -75,14 +75,14 @@ export class ReferenceRunner implements PathRunner {
   }
 
   #arguments(milliseconds: number): string[] {
-    const { path, operation, guest, placement } = this.#options;
+    const { path, operation, guest, cpus } = this.#options;
     return [
       ['--path', path],
       ['--op', operation],
       ['--size', String(ACCESS_SIZE)],
       ['--seconds', String(milliseconds / 1000)],
-      ['--cpu', String(placement.vcpuCpu)],
-      ['--device-cpu', String(placement.deviceCpu)],
+      ['--cpu', String(cpus.vcpu)],
+      ['--device-cpu', String(cpus.device)],
       ['--samples', this.#samplesFile],
       guest !== null && PATH_FACTS[path].kvm ? ['--guest', guest] : [],
     ].flat();

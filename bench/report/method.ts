@@ -4,8 +4,11 @@ import type { HostFacts } from '../mmio/host.js';
 import { SLOT_MS, WARM_UP_MS } from '../mmio/schedule.js';
 import { html, type Markup } from './html.js';
 
+const SPLIT_POSTED =
+  'For posted writes and doorbells, which are meant to be handled while the guest goes on, the device has a CPU of its own.';
+
 export function methodNotes(host: HostFacts): Markup {
-  const notes = [interleaving(host), figures(), placement(host), floor(host)];
+  const notes = [interleaving(host), figures(), placement(host), postedWrites(), floor(host)];
   return html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`;
 }
 
@@ -23,11 +26,19 @@ function figures(): string {
   );
 }
 
-function placement(host: HostFacts): string {
-  const { mode, vcpu_cpu: vcpu, device_cpu: device } = host.placement;
-  return mode === 'same'
-    ? `The vCPU thread and the device thread share CPU ${vcpu}: no idle CPU has to be woken for a command.`
-    : `The vCPU thread runs on CPU ${vcpu}, the device thread on CPU ${device}: waking an idle CPU is part of the figures.`;
+function placement({ placement: { mode, waiting, posted } }: HostFacts): string {
+  const shared = 'share a CPU: no idle CPU has to be woken for a command';
+  const apart = 'have a CPU each: waking an idle one is part of the figures';
+  if (mode !== 'auto') return `The vCPU thread and the device thread ${mode === 'same' ? shared : apart}.`;
+  const rest = posted.vcpu === posted.device ? 'There is no second CPU for posted writes.' : SPLIT_POSTED;
+  return `Where the guest waits for the device (CPU ${waiting.vcpu}), the vCPU thread and the device thread ${shared}. ${rest}`;
+}
+
+function postedWrites(): string {
+  return (
+    'The latency of a posted write or a doorbell is the time until the guest goes on; accesses/s counts until the ' +
+    'device has handled the last one. Every slot compares what the device counted and summed with what was sent.'
+  );
 }
 
 function floor(host: HostFacts): string {

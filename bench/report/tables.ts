@@ -2,6 +2,7 @@
 import { formatCount, formatMicroseconds, formatRatio } from '../mmio/format.js';
 import type { Goal } from '../mmio/goals.js';
 import type { HostFacts } from '../mmio/host.js';
+import type { Cpus } from '../mmio/placement.js';
 import { findRow, type MmioResult, type ResultRatio, type ResultRow } from '../mmio/result.js';
 import { PATH_FACTS } from '../mmio/row.js';
 import { html, type Markup } from './html.js';
@@ -63,11 +64,16 @@ function hostEntries(host: HostFacts): [string, string][] {
       '/dev/kvm',
       kvm.usable ? `usable, API version ${kvm.api_version ?? 'unknown'}` : `not usable: ${kvm.reason ?? 'unknown'}`,
     ],
-    ['Dispatcher', kvm.dispatcher],
-    ['Placement', `${placement.mode}: vCPU on CPU ${placement.vcpu_cpu}, device on CPU ${placement.device_cpu}`],
+    ['Placement', placement.mode],
+    ['CPUs, guest waits', describeCpus(placement.waiting)],
+    ['CPUs, posted', describeCpus(placement.posted)],
     ['Guest timer floor', floor === null ? 'no guest ran' : `${formatMicroseconds(floor)} µs`],
     ['Measured per pair', `${host.seconds_per_pair} s`],
   ];
+}
+
+function describeCpus({ vcpu, device }: Cpus): string {
+  return vcpu === device ? `vCPU and device on CPU ${vcpu}` : `vCPU on CPU ${vcpu}, device on CPU ${device}`;
 }
 
 /** Paths that were measured, in the table's order, each with its one sentence. */

@@ -18,7 +18,7 @@ export function registerBench(program: Command): void {
     .option('--html <file>', 'where the report goes', DEFAULT_REPORT)
     .option('--seconds <n>', 'measured time of each pair of rows', parseSeconds, DEFAULT_SECONDS)
     .addOption(
-      new Option('--placement <mode>', 'vCPU and device on one CPU, or on two')
+      new Option('--placement <mode>', 'vCPU and device on one CPU (same), on two (split), or as suits the path (auto)')
         .choices(PLACEMENT_MODES)
         .default('same'),
     )

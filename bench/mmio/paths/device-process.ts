@@ -16,7 +16,7 @@ const PROGRAM = fileURLToPath(new URL('./device-process-main.js', import.meta.ur
 export async function startDeviceProcess(options: PathSetUpOptions, cleanup: Cleanup): Promise<Fd> {
   const path = join(options.directory, `${options.path}-${options.operation}.sock`);
   const port = cleanup.use(DevicePort.listen(path));
-  const child = fork(PROGRAM, [path, String(options.placement.deviceCpu)]);
+  const child = fork(PROGRAM, [path, String(options.cpus.device)]);
   const exited = once(child, 'exit');
   const connection = cleanup.use(await Promise.race([port.accept(), failure(exited)]));
   const channel = connection.offer([{ name: 'bench', space: 'mmio', size: REGION.size }]).get('default')!;

@@ -20,13 +20,13 @@ export const setUpExitInline: PathSetUp = (options, cleanup) =>
   startVcpu(options, cleanup.use(new NativeDispatcher()), { kind: 'inline' }, cleanup);
 
 export const setUpIoeventfd: PathSetUp = async (options, cleanup) => {
-  const link = await startEventfdDevice(options.placement.deviceCpu, cleanup);
+  const link = await startEventfdDevice(options.cpus.device, cleanup);
   return startVcpu(options, cleanup.use(new NativeDispatcher()), { kind: 'eventfd', link }, cleanup);
 };
 
 /** ioregionfd-thread and ioregionfd-posted. */
 export const setUpIoregionfdThread: PathSetUp = (options, cleanup) =>
-  setUpIoregionfd(options, cleanup, ({ placement }) => startDeviceThread(placement.deviceCpu, cleanup));
+  setUpIoregionfd(options, cleanup, ({ cpus }) => startDeviceThread(cpus.device, cleanup));
 
 export const setUpIoregionfdProcess: PathSetUp = (options, cleanup) =>
   setUpIoregionfd(options, cleanup, startDeviceProcess);
@@ -41,12 +41,12 @@ async function setUpIoregionfd(options: PathSetUpOptions, cleanup: Cleanup, star
 }
 
 async function startVcpu(
-  { guest, placement, operation }: PathSetUpOptions,
+  { guest, cpus, operation }: PathSetUpOptions,
   dispatcher: NativeDispatcher,
   target: KvmWorkerData['target'],
   cleanup: Cleanup,
 ): Promise<MeasuringThread> {
   if (guest === null) throw new GuestMissingError();
-  const data: KvmWorkerData = { guest, cpu: placement.vcpuCpu, operation, dispatcherId: dispatcher.id, target };
+  const data: KvmWorkerData = { guest, cpu: cpus.vcpu, operation, dispatcherId: dispatcher.id, target };
   return cleanup.use(await MeasuringThread.start(WORKER, data));
 }

@@ -11,10 +11,10 @@ import type { LoopbackWorkerData } from './loopback-worker.js';
 const WORKER = new URL('./loopback-worker.js', import.meta.url);
 
 export async function setUpLoopback(options: PathSetUpOptions, cleanup: Cleanup): Promise<MeasuringThread> {
-  const { path, operation, placement } = options;
-  const fd = await startDeviceThread(placement.deviceCpu, cleanup);
+  const { path, operation, cpus } = options;
+  const fd = await startDeviceThread(cpus.device, cleanup);
   const dispatcher = cleanup.use(new LoopbackDispatcher());
   dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites: PATH_FACTS[path].posted });
-  const data: LoopbackWorkerData = { dispatcherId: dispatcher.id, cpu: placement.vcpuCpu, operation };
+  const data: LoopbackWorkerData = { dispatcherId: dispatcher.id, cpu: cpus.vcpu, operation };
   return cleanup.use(await MeasuringThread.start(WORKER, data));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hostFacts } from '#dist/bench/mmio/host.js';
+import { placeThreads } from '#dist/bench/mmio/placement.js';
 import { buildResult } from '#dist/bench/mmio/result.js';
 import { html } from '#dist/bench/report/html.js';
 import { reportPage } from '#dist/bench/report/page.js';
@@ -48,8 +49,8 @@ describe('the HTML report', () => {
 
   it('can be made where only the loopback rows were run, in one implementation', () => {
     const host = hostFacts({
-      kvm: { usable: false, reason: 'no <kvm> here', api_version: null, dispatcher: 'loopback' },
-      placement: { mode: 'same', vcpuCpu: 0, deviceCpu: 0 },
+      kvm: { usable: false, reason: 'no <kvm> here', api_version: null },
+      placement: placeThreads('auto', [0]),
       guestTimerFloorNs: null,
       secondsPerPair: 1,
     });

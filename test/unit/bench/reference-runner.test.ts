@@ -19,7 +19,7 @@ function runnerOf(body: string, signal?: AbortSignal): ReferenceRunner {
     operation: 'read',
     program,
     guest: '/guest.bin',
-    placement: { mode: 'split', vcpuCpu: 1, deviceCpu: 0 },
+    cpus: { vcpu: 1, device: 0 },
     directory,
     graceMs: 500,
     ...(signal && { signal }),

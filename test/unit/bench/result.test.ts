@@ -56,8 +56,8 @@ describe('the result document', () => {
       cpu_count: expect.any(Number),
       kernel: expect.any(String),
       node_version: process.version,
-      kvm: { usable: true, reason: null, api_version: 12, dispatcher: 'native' },
-      placement: { mode: 'same', vcpu_cpu: 1, device_cpu: 1 },
+      kvm: { usable: true, reason: null, api_version: 12 },
+      placement: { mode: 'auto', waiting: { vcpu: 1, device: 1 }, posted: { vcpu: 1, device: 0 } },
       guest_timer_floor_ns: 700,
       seconds_per_pair: 0.75,
     });

@@ -1,5 +1,6 @@
 /** A whole result from made-up samples. */
 import { hostFacts } from '#dist/bench/mmio/host.js';
+import { placeThreads } from '#dist/bench/mmio/placement.js';
 import { buildResult, type MmioResult } from '#dist/bench/mmio/result.js';
 import { PATHS, type PathName, pairsOf } from '#dist/bench/mmio/row.js';
 import { runBenchmark } from '#dist/bench/mmio/run.js';
@@ -28,8 +29,8 @@ export async function syntheticResult(slowdown: number): Promise<{ result: MmioR
     },
   });
   const host = hostFacts({
-    kvm: { usable: true, reason: null, api_version: 12, dispatcher: 'native' },
-    placement: { mode: 'same', vcpuCpu: 1, deviceCpu: 1 },
+    kvm: { usable: true, reason: null, api_version: 12 },
+    placement: placeThreads('auto', [0, 1]),
     guestTimerFloorNs: 700,
     secondsPerPair: 0.75,
   });
