@@ -20,7 +20,7 @@ export function registerBench(program: Command): void {
     .addOption(
       new Option('--placement <mode>', 'vCPU and device on one CPU (same), on two (split), or as suits the path (auto)')
         .choices(PLACEMENT_MODES)
-        .default('same'),
+        .default('auto'),
     )
     .option('--rows <paths>', `comma-separated paths, of: ${PATHS.join(', ')}`, parseRows)
     .action(async (options: BenchMmioOptions) => {
