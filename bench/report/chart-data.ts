@@ -1,25 +1,8 @@
 /** What the page's script draws: computed here, so that the page only draws. */
 
-import type { Implementation } from '../mmio/row.js';
 import type { PairRun } from '../mmio/run-pair.js';
 import { logEdges, rangeOf, shareBelow, shareBetween } from './distribution.js';
-
-/** One curve for each implementation over common x values. */
-export interface Curves {
-  /** µs, ascending. */
-  x: number[];
-  series: { impl: Implementation; y: number[] }[];
-}
-
-/** The two plots of one path and operation. */
-export interface PairCharts {
-  /** Of the elements that take the plots: `density-ID` and `percentile-ID`. */
-  id: string;
-  /** Percent of the samples in each of the equal, logarithmic intervals. */
-  density: Curves;
-  /** Nines: 0 is all samples, 1 is the slowest tenth, 2 the slowest hundredth, … */
-  percentile: Curves;
-}
+import type { Curves, PairCharts } from './page-data.js';
 
 const DENSITY_INTERVALS = 110;
 const PERCENTILE_POINTS = 400;

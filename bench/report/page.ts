@@ -6,10 +6,11 @@ import { formatRatio } from '../mmio/format.js';
 import { goalsOf } from '../mmio/goals.js';
 import type { MmioResult, ResultRatio } from '../mmio/result.js';
 import type { PairRun } from '../mmio/run-pair.js';
-import { type PairCharts, pairCharts, pairId } from './chart-data.js';
+import { pairCharts, pairId } from './chart-data.js';
 import { html, Markup } from './html.js';
 import { methodNotes } from './method.js';
 import { overview } from './overview.js';
+import type { PairCharts } from './page-data.js';
 import { goalTable, hostList, latencyTable, pathList } from './tables.js';
 
 /** From dist/bench/report to the sources of the page, which need no compiler. */

@@ -1,6 +1,6 @@
 // Draws the plots of the report. A module of the page, after uPlot; the data is in the element #charts.
 
-/** @import { Curves, PairCharts } from '../chart-data.js' */
+/** @import { Curves, PairCharts } from '../page-data.js' */
 
 const HEIGHT = 270;
 const FONT = '12px system-ui, sans-serif';
