@@ -23,8 +23,7 @@ struct mapping {
   unsigned pins;
   /* KVM has been given the address: see unmap_range. */
   bool exposed;
-  /* A script moved the bytes to another ArrayBuffer (transfer), whose end is not known. */
-  bool escaped;
+  /* Strong: a second ArrayBuffer over the same bytes is never made. */
   napi_ref buffer;
 };
 
@@ -50,7 +49,7 @@ static void drop(struct mapping *mapping) {
   bool last = --mapping->holders == 0;
   pthread_mutex_unlock(&lock);
   if (!last) return;
-  if (mapping->data != NULL && !mapping->escaped) unmap_range(mapping);
+  if (mapping->data != NULL) unmap_range(mapping);
   free(mapping);
 }
 
@@ -97,32 +96,20 @@ static bool buffer_taken(const struct mapping *mapping) {
   return napi_is_detached_arraybuffer(mapping->env, buffer, &detached) != napi_ok || detached;
 }
 
-/*
- * Runs when the thread's environment ends, before Node releases its ArrayBuffers: bytes transferred to another thread
- * outlive this one, and must stay mapped.
- */
-static void on_teardown(void *data) {
-  struct mapping *mapping = data;
-  napi_handle_scope scope;
-  if (napi_open_handle_scope(mapping->env, &scope) != napi_ok) return;
-  mapping->escaped = buffer_taken(mapping);
-  napi_close_handle_scope(mapping->env, scope);
+static void forget_buffer(struct mapping *mapping) {
+  if (mapping->buffer != NULL) napi_delete_reference(mapping->env, mapping->buffer);
+  mapping->buffer = NULL;
 }
 
-/* The ArrayBuffer may live on without the object; the reference then no longer keeps it alive. */
+/* The ArrayBuffer may live on without the object, as long as a view of it does. */
 static void finalize_mapping(napi_env env, void *data, void *hint) {
-  struct mapping *mapping = data;
-  uint32_t count;
-  if (mapping->buffer != NULL) napi_reference_unref(env, mapping->buffer, &count);
-  drop(mapping);
+  forget_buffer(data);
+  drop(data);
 }
 
 static void release_buffer(void *hint) {
-  struct mapping *mapping = hint;
-  napi_remove_env_cleanup_hook(mapping->env, on_teardown, mapping);
-  napi_delete_reference(mapping->env, mapping->buffer);
-  mapping->buffer = NULL;
-  drop(mapping);
+  forget_buffer(hint);
+  drop(hint);
 }
 
 /* Pages past the end of a file would raise SIGBUS at the first access. */
@@ -186,9 +173,7 @@ static napi_value create_buffer(napi_env env, struct mapping *mapping) {
     mapping->holders--;
     return NULL;
   }
-  /* Registered after Node's own hook for the buffer, so that it runs before it. */
-  if (napi_create_reference(env, buffer, 1, &mapping->buffer) != napi_ok ||
-      napi_add_env_cleanup_hook(env, on_teardown, mapping) != napi_ok)
+  if (napi_create_reference(env, buffer, 1, &mapping->buffer) != napi_ok)
     return throw_errno(env, ENOMEM, "napi_create_reference");
   return buffer;
 }

@@ -22,6 +22,19 @@ export interface FileMappingOptions {
   copyOnWrite?: boolean;
 }
 
+/**
+ * Bytes moved to another ArrayBuffer could not be detached any more, and Node would unmap them under it at the end of
+ * the Worker that mapped them.
+ */
+function forbidTransfer(buffer: ArrayBuffer): void {
+  const refuse = {
+    value: () => {
+      throw new TypeError('the ArrayBuffer of a mapping cannot be transferred: share the file and map it again');
+    },
+  };
+  Object.defineProperties(buffer, { transfer: refuse, transferToFixedLength: refuse });
+}
+
 /** Memory of this process, readable and writable. */
 export class Mapping implements Disposable {
   /** For the addon: setMemoryRegion and the like. */
@@ -33,7 +46,9 @@ export class Mapping implements Disposable {
 
   private constructor(fd: number, offset: number, length: number, shared: boolean) {
     this.object = system(() => native.mmap(fd, length, offset, PROT_READ_WRITE, shared));
-    this.#bytes = new Uint8Array(native.mappingBuffer(this.object));
+    const buffer = native.mappingBuffer(this.object);
+    forbidTransfer(buffer);
+    this.#bytes = new Uint8Array(buffer);
     this.length = length;
     this.#shared = shared;
   }
@@ -52,7 +67,7 @@ export class Mapping implements Disposable {
     return this.#bytes.byteLength === 0;
   }
 
-  /** The memory. It is detached (length 0) once unmapped; do not transfer it. Throws UnmappedError when gone. */
+  /** The memory. It is detached (length 0) once unmapped, and cannot be transferred. Throws UnmappedError when gone. */
   get buffer(): ArrayBuffer {
     return this.bytes.buffer as ArrayBuffer;
   }
