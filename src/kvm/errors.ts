@@ -1,4 +1,4 @@
-import { IoregionError } from '../native/index.js';
+import { IoregionError } from '../native/errors.js';
 import { ioctlHint, unavailableHint } from './hints.js';
 import type { IoctlName } from './uapi/ioctls.js';
 
@@ -87,5 +87,12 @@ export class KvmSlotError extends IoregionError {
     problem: string,
   ) {
     super('ERR_IOREGION_KVM_SLOT', `memory slot ${slot} ${problem}`);
+  }
+}
+
+/** The guest that measures a host's speed left in an unexpected way. */
+export class ProbeGuestError extends IoregionError {
+  constructor(exitName: string) {
+    super('ERR_IOREGION_PROBE_GUEST', `the guest that measures speed stopped with ${exitName}`);
   }
 }

@@ -4,10 +4,10 @@ import type { IoctlName } from './uapi/ioctls.js';
 type ErrnoHints = Readonly<Record<string, string>>;
 
 const UNAVAILABLE: ErrnoHints = {
-  ENOENT: 'load the module (modprobe kvm_intel or kvm_amd), or enable nested virtualisation where this is a VM itself',
-  ENXIO: 'the device node exists but no module serves it: modprobe kvm_intel or kvm_amd',
-  ENODEV: 'the device node exists but no module serves it: modprobe kvm_intel or kvm_amd',
-  EACCES: 'join the group that owns it (usually: usermod -aG kvm $USER, then log in again) or run as root',
+  ENOENT: 'modprobe kvm_intel or kvm_amd; in a VM, enable nested virtualisation first',
+  ENXIO: 'no module serves the device node: modprobe kvm_intel or kvm_amd',
+  ENODEV: 'no module serves the device node: modprobe kvm_intel or kvm_amd',
+  EACCES: 'join its group (usermod -aG kvm $USER, then log in again) or run as root',
   EPERM: 'the sandbox forbids it: run the container with --device /dev/kvm',
   EBUSY: 'another hypervisor holds the CPU: stop it',
   EMFILE: 'this process has no file descriptor left: raise ulimit -n',

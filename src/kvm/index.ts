@@ -11,6 +11,7 @@ export {
   KvmSlotError,
   KvmUnavailableError,
   KvmVersionError,
+  ProbeGuestError,
 } from './errors.js';
 export { decodeExit, type KvmExit, type RawExit } from './exit.js';
 export type { GsiRoute, Interrupts, Irqfd, MsiMessage, MsiRoute, PinRoute } from './interrupts.js';
@@ -21,6 +22,7 @@ export type { KernelIoregion } from './ioregion-ioctl.js';
 export { Kvm } from './kvm.js';
 export { dirtyPages, type MemorySlot, type MemorySlots, type SlotMemory, type SlotOptions } from './memory-slots.js';
 export type { MmioExit } from './mmio-exit.js';
+export * from './probe/index.js';
 export { RunPage } from './run-page.js';
 export { CAPABILITIES, type CapabilityName, capabilityName } from './uapi/capabilities.js';
 export { EXIT_REASONS, type ExitReasonName, exitReasonName } from './uapi/exit-reasons.js';

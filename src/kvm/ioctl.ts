@@ -1,5 +1,6 @@
 /** KVM ioctls by name, with the kernel's refusals turned into KvmIoctlError. */
-import { isNativeSystemError, native } from '../native/index.js';
+import { native } from '../native/binding.js';
+import { isNativeSystemError } from '../native/errors.js';
 import { KvmIoctlError } from './errors.js';
 import type { CType } from './uapi/c-types.js';
 import { IOCTLS, type IoctlName } from './uapi/ioctls.js';

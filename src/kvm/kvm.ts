@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Fd } from '../native/index.js';
+import { Fd } from '../native/fd.js';
 import { checkExtension } from './capability.js';
 import { KvmIoctlError, KvmUnavailableError, KvmVersionError } from './errors.js';
 import { type Descriptor, decodeList, ioctl, ioctlData } from './ioctl.js';

@@ -1,4 +1,5 @@
-import { type Mapping, native, PAGE_SIZE } from '../native/index.js';
+import { native } from '../native/binding.js';
+import { type Mapping, PAGE_SIZE } from '../native/mapping.js';
 import type { Word64 } from './address.js';
 import { KvmSlotError } from './errors.js';
 import { type Descriptor, named } from './ioctl.js';

@@ -1,4 +1,4 @@
-import { Fd } from '../native/index.js';
+import { Fd } from '../native/fd.js';
 import type { Word64 } from './address.js';
 import { checkExtension } from './capability.js';
 import { CoalescedZones } from './coalesced-zones.js';
