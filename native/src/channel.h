@@ -47,7 +47,7 @@ struct channel {
   /* Below: only with the lock held. */
   struct endpoint commands, responses;
   uint32_t owed;     /* response bytes of an abandoned command that must be read and dropped */
-  bool peer_polls;   /* the last answer came faster than a wake-up: the peer spins */
+  bool shares_cpu;   /* the last round trip was a hand-over on one CPU: see caller.c */
   int failure_errno;
 };
 
@@ -73,7 +73,7 @@ long channel_send(struct channel *channel, const _Atomic uint32_t *word, const u
 long channel_receive(struct channel *channel, const _Atomic uint32_t *word, uint8_t *data, uint32_t length);
 /* True where the peer has not yet read all that was sent: an answer seen now cannot be an answer to it. */
 bool channel_has_unread(const struct channel *channel);
-/* True where a response waits although none is due. */
+/* True where a response waits before the command is sent: it would be taken for the answer. */
 bool channel_has_surplus(const struct channel *channel);
 
 #endif
