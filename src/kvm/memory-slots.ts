@@ -1,6 +1,7 @@
 import { native } from '../native/binding.js';
 import { type Mapping, PAGE_SIZE } from '../native/mapping.js';
 import type { Word64 } from './address.js';
+import { checkExtension } from './capability.js';
 import { KvmSlotError } from './errors.js';
 import { type Descriptor, named } from './ioctl.js';
 import { MemoryFlag } from './uapi/vm-structs.js';
@@ -38,14 +39,16 @@ const flagsOf = ({ readonly, logDirty }: MemorySlot): number =>
 
 /** The memory slots of a VM. A mapping that is in a slot cannot be unmapped. */
 export class MemorySlots {
-  /** How many slots this host allows; numbers are below it. */
-  readonly limit: number;
   readonly #vm: Descriptor;
   readonly #slots = new Map<number, MemorySlot>();
 
-  constructor(vm: Descriptor, limit: number) {
+  constructor(vm: Descriptor) {
     this.#vm = vm;
-    this.limit = limit;
+  }
+
+  /** How many slots this host allows; numbers are below it. */
+  get limit(): number {
+    return checkExtension(this.#vm, 'KVM_CAP_NR_MEMSLOTS');
   }
 
   /** The slots in use, by number. */
@@ -124,8 +127,9 @@ export class MemorySlots {
   }
 
   #freeSlot(): number {
-    for (let slot = 0; slot < this.limit; slot++) if (!this.#slots.has(slot)) return slot;
-    throw new KvmSlotError(this.limit, 'is above the last one of this host');
+    const { limit } = this;
+    for (let slot = 0; slot < limit; slot++) if (!this.#slots.has(slot)) return slot;
+    throw new KvmSlotError(limit, 'is above the last one of this host');
   }
 }
 

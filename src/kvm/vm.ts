@@ -25,7 +25,7 @@ export class Vm {
   constructor(kvm: Kvm, fd: Fd) {
     this.kvm = kvm;
     this.fd = fd;
-    this.memory = new MemorySlots(fd, checkExtension(fd, 'KVM_CAP_NR_MEMSLOTS'));
+    this.memory = new MemorySlots(fd);
     this.interrupts = new Interrupts(fd);
     this.ioeventfds = new Ioeventfds(fd);
     this.coalesced = new CoalescedZones(fd);
