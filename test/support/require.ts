@@ -1,5 +1,5 @@
 /**
- * What a test needs from its host. A test whose need is missing is skipped with the reason in its name, unless
+ * What a test needs from its host. A test whose need is missing is skipped with the reason printed, unless
  * IOREGION_REQUIRE=all: then the missing thing is a failure (continuous integration sets it).
  */
 import { execFileSync } from 'node:child_process';
@@ -48,7 +48,14 @@ export function describeWhere(requirements: readonly Requirement[], name: string
   const missing = requirements.map((requirement) => requirement()).filter((reason) => reason !== undefined);
   if (missing.length === 0) describe(name, body);
   else if (process.env.IOREGION_REQUIRE === 'all') failFor(name, missing);
-  else describe.skip(`${name} [skipped: ${missing.join(', ')}]`, body);
+  else skip(name, missing, body);
+}
+
+/** The default reporter only counts what is skipped, so the reason goes to the console too. */
+function skip(name: string, missing: readonly string[], body: () => void): void {
+  const reason = missing.join(', ');
+  console.warn(`skipped: ${name}: ${reason}`);
+  describe.skip(`${name} [skipped: ${reason}]`, body);
 }
 
 function failFor(name: string, missing: readonly string[]): void {
