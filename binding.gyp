@@ -26,7 +26,13 @@
         "native/src/dispatcher.c",
         "native/src/vcpu.c",
         "native/src/order_group.c",
-        "native/src/server.c"
+        "native/src/server.c",
+        "native/src/file_call.c",
+        "native/src/vector_io.c",
+        "native/src/uring.c",
+        "native/src/file_io.c",
+        "native/src/file_io_binding.c",
+        "native/src/image_file.c"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
       "cflags_c": ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wno-unused-parameter", "-fvisibility=hidden"],

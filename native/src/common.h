@@ -31,6 +31,8 @@ bool register_dispatcher(napi_env env, napi_value exports);
 bool register_vcpu(napi_env env, napi_value exports);
 bool register_order_group(napi_env env, napi_value exports);
 bool register_server(napi_env env, napi_value exports);
+bool register_file_io(napi_env env, napi_value exports);
+bool register_image_file(napi_env env, napi_value exports);
 
 /*
  * Arguments. Every get_* checks the JavaScript type and range, throws a TypeError or RangeError with a stable code

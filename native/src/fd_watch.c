@@ -1,5 +1,5 @@
 /* Readiness of file descriptors on the event loop of the calling thread. */
-#include "common.h"
+#include "fd_watch.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -106,17 +106,14 @@ static napi_value activate(struct watch *watch) {
   return throw_errno(env, status < 0 ? -status : ENOMEM, "uv_poll_start");
 }
 
-static napi_value watch_fd(napi_env env, napi_callback_info info) {
-  struct args args;
+napi_value watch_descriptor(napi_env env, int fd, napi_value callback) {
   napi_valuetype type;
-  int fd;
-  if (!get_args(env, info, 2, &args) || !arg_fd(&args, 0, "fd", &fd)) return NULL;
-  if (napi_typeof(env, args.values[1], &type) != napi_ok || type != napi_function)
+  if (napi_typeof(env, callback, &type) != napi_ok || type != napi_function)
     return throw_type(env, "onReadable must be a function");
   struct watch *watch = calloc(1, sizeof *watch);
   if (watch == NULL) return throw_errno(env, ENOMEM, "calloc");
   *watch = (struct watch){.env = env, .holders = 1};
-  if (!prepare_callback(watch, args.values[1])) {
+  if (!prepare_callback(watch, callback)) {
     free(watch);
     return throw_errno(env, ENOMEM, "napi_async_init");
   }
@@ -126,6 +123,13 @@ static napi_value watch_fd(napi_env env, napi_callback_info info) {
   napi_async_destroy(env, watch->context);
   free(watch);
   return throw_errno(env, -status, "uv_poll_init");
+}
+
+static napi_value watch_fd(napi_env env, napi_callback_info info) {
+  struct args args;
+  int fd;
+  if (!get_args(env, info, 2, &args) || !arg_fd(&args, 0, "fd", &fd)) return NULL;
+  return watch_descriptor(env, fd, args.values[1]);
 }
 
 static napi_value unwatch_fd(napi_env env, napi_callback_info info) {

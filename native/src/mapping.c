@@ -11,8 +11,8 @@
 #define MAX_LENGTH (UINT64_C(1) << 32)
 
 /*
- * Holders are the JavaScript object, its ArrayBuffer (released by V8 when nothing can reach the bytes any more) and the
- * pins of memory slots; the last one to go unmaps.
+ * Holders are the JavaScript object, its ArrayBuffer (released by V8 when nothing can reach the bytes any more) and whoever
+ * holds or pins it in C; the last one to go unmaps.
  */
 struct mapping {
   napi_env env;
@@ -44,7 +44,13 @@ static void unmap_range(struct mapping *mapping) {
   mapping->data = NULL;
 }
 
-static void drop(struct mapping *mapping) {
+void mapping_hold(struct mapping *mapping) {
+  pthread_mutex_lock(&lock);
+  mapping->holders++;
+  pthread_mutex_unlock(&lock);
+}
+
+void mapping_drop(struct mapping *mapping) {
   pthread_mutex_lock(&lock);
   bool last = --mapping->holders == 0;
   pthread_mutex_unlock(&lock);
@@ -53,11 +59,11 @@ static void drop(struct mapping *mapping) {
   free(mapping);
 }
 
-void mapping_pin(struct mapping *mapping) {
+void mapping_pin(struct mapping *mapping, bool remembered) {
   pthread_mutex_lock(&lock);
   mapping->holders++;
   mapping->pins++;
-  mapping->exposed = true;
+  mapping->exposed |= remembered;
   pthread_mutex_unlock(&lock);
 }
 
@@ -65,7 +71,7 @@ void mapping_unpin(struct mapping *mapping) {
   pthread_mutex_lock(&lock);
   mapping->pins--;
   pthread_mutex_unlock(&lock);
-  drop(mapping);
+  mapping_drop(mapping);
 }
 
 static bool is_pinned(struct mapping *mapping) {
@@ -104,12 +110,12 @@ static void forget_buffer(struct mapping *mapping) {
 /* The ArrayBuffer may live on without the object, as long as a view of it does. */
 static void finalize_mapping(napi_env env, void *data, void *hint) {
   forget_buffer(data);
-  drop(data);
+  mapping_drop(data);
 }
 
 static void release_buffer(void *hint) {
   forget_buffer(hint);
-  drop(hint);
+  mapping_drop(hint);
 }
 
 /* Pages past the end of a file would raise SIGBUS at the first access. */
@@ -162,7 +168,7 @@ static napi_value make_mapping(napi_env env, napi_callback_info info) {
   *mapping = (struct mapping){.env = env, .data = data, .length = request.length, .holders = 1};
   mapping->accessible = request.protection == (PROT_READ | PROT_WRITE);
   napi_value external = make_external(env, mapping, &mapping_tag, finalize_mapping);
-  if (external == NULL) drop(mapping);
+  if (external == NULL) mapping_drop(mapping);
   return external;
 }
 

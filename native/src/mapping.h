@@ -11,8 +11,15 @@ bool arg_mapping(const struct args *args, size_t index, const char *name, struct
 /* The address of [offset, offset + length) or NULL where it is not wholly inside the mapping (or that is gone). */
 void *mapping_range(const struct mapping *mapping, uint64_t offset, uint64_t length);
 
-/* A pinned mapping is not unmapped, whoever asks. Each pin holds a reference; callable from any thread. */
-void mapping_pin(struct mapping *mapping);
+/* A reference: the object stays valid, the bytes may go (mapping_range then finds nothing). Callable from any thread. */
+void mapping_hold(struct mapping *mapping);
+void mapping_drop(struct mapping *mapping);
+
+/*
+ * A pinned mapping is not unmapped, whoever asks. Each pin holds a reference; callable from any thread. `remembered`:
+ * whoever got the address may use it after the pin is gone.
+ */
+void mapping_pin(struct mapping *mapping, bool remembered);
 void mapping_unpin(struct mapping *mapping);
 
 #endif

@@ -53,7 +53,7 @@ void memory_slots_forget_mapping(struct mapping *mapping) {
 /* A VM fd number may have been used before: an older record with another mapping stays, as that VM may still run. */
 static void record_slot(struct slot *slot) {
   struct slot **link = find_slot(slot->vm, slot->number);
-  mapping_pin(slot->mapping);
+  mapping_pin(slot->mapping, true);
   if (*link != NULL && (*link)->mapping == slot->mapping) remove_slot(link);
   slot->next = slots;
   slots = slot;

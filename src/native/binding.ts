@@ -19,6 +19,7 @@ export type CallerObject = NativeObject<'caller'>;
 export type VcpuObject = NativeObject<'vcpu'>;
 export type OrderGroupObject = NativeObject<'order-group'>;
 export type ServerObject = NativeObject<'server'>;
+export type FileIoObject = NativeObject<'file-io'>;
 
 /** native/src/fd.c */
 export interface FdBinding {
@@ -256,6 +257,43 @@ export interface ServerBinding {
   serverRelease(server: ServerObject): void;
 }
 
+/**
+ * native/src/file_io_binding.c, file_io.c, file_call.c, vector_io.c, uring.c: reads and writes of one file straight from
+ * and to mappings, many per call. Belongs to the thread that opened it.
+ */
+export interface FileIoBinding {
+  /**
+   * `slots`: requests at once (1 to 4096); `segmentsPerSlot`: 1 to 1024. `ring`: by io_uring, where an errno says that
+   * this host has none. The fd is duplicated.
+   */
+  fileIoOpen(fd: number, slots: number, segmentsPerSlot: number, ring: boolean): FileIoObject;
+  /** Requests, submitted, completed and segments: laid out in `file-request.ts`. */
+  fileIoArea(io: FileIoObject): ArrayBuffer;
+  /**
+   * The function that submits the first `count` slots listed as submitted and returns how many are listed as completed.
+   * Requests that name what they must not complete with -EINVAL or -EFAULT. RangeError where a slot is busy.
+   */
+  fileIoSubmitFunction(io: FileIoObject): (count: number) => number;
+  /** The index by which segments name the mapping. It cannot be unmapped while a request is in flight. */
+  fileIoAttach(io: FileIoObject, mapping: MappingObject): number;
+  /** EBUSY while a request is in flight. */
+  fileIoDetach(io: FileIoObject, index: number): void;
+  /** Calls `onReadable` while completions wait to be collected by a submit. EBADF without a ring. */
+  fileIoWatch(io: FileIoObject, onReadable: (status: number) => void): WatchObject;
+  /** Cancels what is in flight, and waits for what cannot be cancelled. Idempotent. */
+  fileIoClose(io: FileIoObject): void;
+  /** Whether reads of the file can be tried without waiting (RWF_NOWAIT). */
+  canTryRead(fd: number): boolean;
+}
+
+/** native/src/image_file.c */
+export interface ImageFileBinding {
+  /** F_OFD_SETLK over the whole file; false where another open file has a lock that conflicts. */
+  lockFile(fd: number, exclusive: boolean): boolean;
+  /** Size in bytes by lseek(SEEK_END), of block devices too. */
+  fileEnd(fd: number): number;
+}
+
 export interface NativeBinding
   extends FdBinding,
     FdWatchBinding,
@@ -266,7 +304,9 @@ export interface NativeBinding
     DispatcherBinding,
     VcpuBinding,
     OrderGroupBinding,
-    ServerBinding {}
+    ServerBinding,
+    FileIoBinding,
+    ImageFileBinding {}
 
 const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -103,6 +103,36 @@ export class SocketUnreachableError extends IoregionError {
   }
 }
 
+/** This host has no usable io_uring (`ERR_IOREGION_URING_UNAVAILABLE`). */
+export class IoUringUnavailableError extends IoregionError {
+  constructor(failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_URING_UNAVAILABLE',
+      `io_uring cannot be used here (${failure.code}): use the engine 'auto' or 'sync', or allow it (a container's seccomp profile, kernel.io_uring_disabled, Linux 5.12 or newer)`,
+      systemDetails(failure),
+    );
+  }
+}
+
+/** A mapping is still named by requests in flight (`ERR_IOREGION_FILE_IO_BUSY`). */
+export class FileIoBusyError extends IoregionError {
+  constructor(failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_FILE_IO_BUSY',
+      'requests are in flight: detach the mapping when they have completed',
+      systemDetails(failure),
+    );
+  }
+}
+
+/** Another process, or another open of it here, has locked the file (`ERR_IOREGION_FILE_IN_USE`). */
+export class FileInUseError extends IoregionError {
+  constructor(path: string, exclusive: boolean) {
+    const remedy = exclusive ? 'stop that user, or open the file read-only where it is only read' : 'stop that writer';
+    super('ERR_IOREGION_FILE_IN_USE', `${path} is in use by ${exclusive ? 'another disk' : 'a writer'}: ${remedy}`);
+  }
+}
+
 function systemDetails(failure: NativeSystemError): ErrorDetails {
   return { errno: failure.errno, errnoName: failure.code, syscall: failure.syscall, cause: failure };
 }

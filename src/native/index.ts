@@ -7,6 +7,8 @@ export * from './failure-record.js';
 export * from './fd.js';
 export * from './fd-passing.js';
 export * from './fd-watch.js';
+export * from './file-io.js';
+export * from './file-lock.js';
 export * from './mapping.js';
 export * from './memfd.js';
 export * from './poll.js';

@@ -6,13 +6,19 @@ import { join } from 'node:path';
 
 const TIMEOUT_MS = 30_000;
 
-/** Compiles `source` with the system compiler, runs it, and returns what it printed. */
+/** Compiles `source` with the system compiler into `directory`; returns the path of the program. */
+export function compileC(source: string, directory: string): string {
+  const program = join(directory, 'program');
+  writeFileSync(`${program}.c`, source);
+  execFileSync('cc', ['-std=gnu11', '-Wall', '-Werror', '-o', program, `${program}.c`], { timeout: TIMEOUT_MS });
+  return program;
+}
+
+/** Compiles `source`, runs it, and returns what it printed. */
 export function runC(source: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-c-'));
   try {
-    const program = join(directory, 'program');
-    writeFileSync(`${program}.c`, source);
-    execFileSync('cc', ['-std=gnu11', '-Wall', '-Werror', '-o', program, `${program}.c`], { timeout: TIMEOUT_MS });
+    const program = compileC(source, directory);
     return execFileSync(program, { encoding: 'utf8', timeout: TIMEOUT_MS });
   } finally {
     rmSync(directory, { recursive: true });

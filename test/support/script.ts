@@ -16,9 +16,9 @@ export function layer(name: string): string {
   return JSON.stringify(new URL(`../../dist/src/${name}/index.js`, import.meta.url).href);
 }
 
-/** `prefix` is a shell command put before `node`, e.g. `ulimit -n 64;`. */
-export function runScript(source: string, prefix = ''): ScriptResult {
-  const result = spawnSync('bash', ['-c', `${prefix} exec "$0" --input-type=module -`, process.execPath], {
+/** `prefix` is a shell command put before `node`, e.g. `ulimit -n 64;`; `launcher` a program that runs it. */
+export function runScript(source: string, prefix = '', launcher = ''): ScriptResult {
+  const result = spawnSync('bash', ['-c', `${prefix} exec ${launcher} "$0" --input-type=module -`, process.execPath], {
     input: source,
     encoding: 'utf8',
     timeout: SCRIPT_TIMEOUT_MS,

@@ -43,6 +43,10 @@ const signatures: Record<string, Kind[]> = {
   shutdown: ['fd'],
   sendFds: ['fd', 'bytes', 'fds'],
   recvFds: ['fd', 'bytes', 'small'],
+  fileIoOpen: ['fd', 'small', 'small', 'bool'],
+  canTryRead: ['fd'],
+  lockFile: ['fd', 'bool'],
+  fileEnd: ['fd'],
 };
 
 const sizes = fc.oneof(
@@ -77,6 +81,7 @@ function giveBack(name: string, result: unknown): void {
   if (name === 'watchFd') native.unwatchFd(result as Parameters<typeof native.unwatchFd>[0]);
   if (name === 'recvFds') for (const number of (result as { fds: number[] } | null)?.fds ?? []) closeSync(number);
   if (['dup', 'eventfd', 'memfd', 'unixListen', 'unixConnect'].includes(name)) closeSync(result as number);
+  if (name === 'fileIoOpen') native.fileIoClose(result as Parameters<typeof native.fileIoClose>[0]);
   if (name === 'unixAccept' && result !== null) closeSync(result as number);
   if (name === 'socketpair') for (const number of result as number[]) closeSync(number);
 }

@@ -7,6 +7,7 @@ import {
   EventFd,
   Fd,
   FdWatch,
+  FileIo,
   Mapping,
   Memfd,
   native,
@@ -82,6 +83,7 @@ function succeedingSetUp(): void {
   const { readEnd, writeEnd } = pipe();
   passAround(readEnd);
   new FdWatch(readEnd, () => {}).close();
+  FileIo.open(readEnd, { slots: 2, segmentsPerSlot: 2, engine: 'sync' }).close();
   readEnd.close();
   writeEnd.close();
 }
