@@ -1,24 +1,31 @@
 /** What the page's script draws: computed here, so that the page only draws. */
 
 import type { PairRun } from '../mmio/run-pair.js';
-import { logEdges, rangeOf, shareBelow, shareBetween } from './distribution.js';
+import { logEdges, rangeOf, shareBelow, shareBetween, type TimeRange } from './distribution.js';
 import type { Curves, PairCharts } from './page-data.js';
 
+/** Percentiles at the right edge: the tail belongs to the second plot. */
+const DENSITY_HIGHEST = 98;
+const PERCENTILE_HIGHEST = 99.9;
 const DENSITY_INTERVALS = 110;
 const PERCENTILE_POINTS = 400;
 /** p99.99: beyond it, a run of this length has too few samples. */
 const MOST_NINES = 4;
 
 export function pairCharts(pair: PairRun): PairCharts {
-  const range = rangeOf(pair.rows.map((row) => row.recorder.histogram));
-  return { id: pairId(pair), density: densityCurves(pair, range), percentile: percentileCurves(pair, range) };
+  const histograms = pair.rows.map((row) => row.recorder.histogram);
+  return {
+    id: pairId(pair),
+    density: densityCurves(pair, rangeOf(histograms, DENSITY_HIGHEST)),
+    percentile: percentileCurves(pair, rangeOf(histograms, PERCENTILE_HIGHEST)),
+  };
 }
 
 export function pairId(pair: Pick<PairRun, 'path' | 'operation'>): string {
   return `${pair.path}-${pair.operation}`;
 }
 
-function densityCurves(pair: PairRun, range: { from: number; to: number }): Curves {
+function densityCurves(pair: PairRun, range: TimeRange): Curves {
   const edges = logEdges(range, DENSITY_INTERVALS);
   return {
     x: edges.slice(1).map((edge, index) => microseconds(Math.sqrt(edge * edges[index]!))),
@@ -29,7 +36,7 @@ function densityCurves(pair: PairRun, range: { from: number; to: number }): Curv
   };
 }
 
-function percentileCurves(pair: PairRun, range: { from: number; to: number }): Curves {
+function percentileCurves(pair: PairRun, range: TimeRange): Curves {
   const edges = logEdges(range, PERCENTILE_POINTS);
   return {
     x: edges.map(microseconds),

@@ -7,16 +7,15 @@ export interface TimeRange {
   readonly to: number;
 }
 
-/** The fastest thousandth is cut off, and so is the slowest: what a plot of everyday latency should show. */
+/** The fastest thousandth is cut off. */
 const LOWEST_PERCENTILE = 0.1;
-const HIGHEST_PERCENTILE = 99.9;
 /** Empty space beside the curves, as a factor. */
 const MARGIN = 1.15;
 
-/** The range that shows all of `histograms`, their extreme thousandths excepted. */
-export function rangeOf(histograms: readonly Float64Histogram[]): TimeRange {
+/** The range that shows all of `histograms` up to their `highestPercentile`. */
+export function rangeOf(histograms: readonly Float64Histogram[], highestPercentile: number): TimeRange {
   const lowest = histograms.map((histogram) => histogram.getValueAtPercentile(LOWEST_PERCENTILE));
-  const highest = histograms.map((histogram) => histogram.getValueAtPercentile(HIGHEST_PERCENTILE));
+  const highest = histograms.map((histogram) => histogram.getValueAtPercentile(highestPercentile));
   return { from: Math.max(1, Math.min(...lowest) / MARGIN), to: Math.max(2, ...highest) * MARGIN };
 }
 

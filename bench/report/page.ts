@@ -37,7 +37,7 @@ export function reportPage(result: MmioResult, pairs: readonly PairRun[]): strin
 <section><h2>Figures</h2>${latencyTable(result)}</section>
 ${goals.length === 0 ? html`` : html`<section><h2>Goals</h2>${goalTable(goals)}</section>`}
 <section><h2>Distributions</h2>
-<p class="hint">First plot of each card: share of the samples in equal intervals of the logarithmic time axis. Second: the percentile reached at a time. The fastest and the slowest thousandth are outside the plots.</p>
+<p class="hint">First plot of each card: share of the samples in equal intervals of the logarithmic time axis, without the slowest fiftieth. Second: the percentile reached at a time, to p99.9.</p>
 <div class="cards">${pairs.map((pair) => card(pair, result.ratios))}</div></section>
 <section class="columns"><div><h2>Host</h2>${hostList(result.host)}</div><div><h2>Paths</h2>${pathList(result.rows)}</div></section>
 <section><h2>Method</h2>${methodNotes(result.host)}</section>

@@ -71,7 +71,7 @@ const valueAxis = (label, rest) => ({
   scale: 'y',
   label,
   labelSize: 20,
-  size: 52,
+  size: 60,
   stroke: () => color('soft'),
   font: FONT,
   labelFont: FONT,

@@ -30,13 +30,17 @@ describe('the curves of a distribution', () => {
   });
 
   it('span both histograms', () => {
-    const { from, to } = rangeOf([histogramOf(100, 200), histogramOf(1000)]);
+    const { from, to } = rangeOf([histogramOf(100, 200), histogramOf(1000)], 99);
     expect(from).toBeLessThan(100);
     expect(to).toBeGreaterThan(1000);
   });
 
+  it('leave out what is slower than the highest percentile', () => {
+    expect(rangeOf([histogramOf(...Array(99).fill(100), 1e6)], 98).to).toBeLessThan(200);
+  });
+
   it('have a range even where every sample is zero', () => {
-    const { from, to } = rangeOf([histogramOf(0)]);
+    const { from, to } = rangeOf([histogramOf(0)], 99);
     expect(to).toBeGreaterThan(from);
     expect(from).toBeGreaterThan(0);
   });

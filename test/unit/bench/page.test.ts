@@ -29,11 +29,11 @@ describe('the HTML report', () => {
     }
   });
 
-  it('plots nearly all samples', () => {
+  it('plots all samples but the slowest fiftieth', () => {
     const json = /id="charts">(.*?)<\/script>/s.exec(page)![1]!;
     const charts: { density: { series: { y: number[] }[] } }[] = JSON.parse(json);
     for (const { y } of charts.flatMap(({ density }) => density.series)) {
-      expect(y.reduce((sum, share) => sum + share, 0)).toBeGreaterThan(99);
+      expect(y.reduce((sum, share) => sum + share, 0)).toBeGreaterThan(97.5);
     }
   });
 
