@@ -14,3 +14,11 @@ export class BenchInterruptedError extends IoregionError {
     super('ERR_IOREGION_BENCH_INTERRUPTED', 'interrupted: nothing was written');
   }
 }
+
+/** A file that was asked for cannot be written. */
+export class OutputFileError extends IoregionError {
+  constructor(file: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('ERR_IOREGION_BENCH_OUTPUT', `cannot write ${file}: ${reason}`, { cause });
+  }
+}

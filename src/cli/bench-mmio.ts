@@ -1,6 +1,4 @@
 /** `ioregion bench mmio`: measures, prints the tables, and writes the result and the report. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import {
   benchmarkMmio,
   goalsOf,
@@ -13,6 +11,7 @@ import {
   runnablePaths,
 } from '../../bench/index.js';
 import { BenchInterruptedError, NothingToMeasureError } from './bench-errors.js';
+import { prepareFile, writeText } from './bench-files.js';
 import { benchProgress } from './bench-progress.js';
 import { goalLines } from './goal-lines.js';
 import { latencyTable } from './latency-table.js';
@@ -30,6 +29,7 @@ export interface BenchMmioOptions {
 export async function benchMmio(options: BenchMmioOptions): Promise<void> {
   const kvm = kvmFacts();
   const paths = choosePaths(options.rows, kvm);
+  await prepareFiles(options);
   const benchmark = await untilInterrupted((signal) =>
     benchmarkMmio({
       paths,
@@ -65,18 +65,19 @@ async function untilInterrupted<Result>(work: (signal: AbortSignal) => Promise<R
   }
 }
 
-async function writeFiles(options: BenchMmioOptions, { result, pairs }: MmioBenchmark): Promise<void> {
-  if (options.json !== undefined) {
-    await writeInto(options.json, `${JSON.stringify(result, null, 2)}\n`);
-    print(`Result: ${options.json}`);
-  }
-  await writeInto(options.html, reportPage(result, pairs));
-  print(`Plot: ${options.html}`);
+/** Found out before the measurement, not after it. */
+async function prepareFiles({ json, html }: BenchMmioOptions): Promise<void> {
+  if (json !== undefined) await prepareFile(json);
+  await prepareFile(html);
 }
 
-async function writeInto(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
+async function writeFiles({ json, html }: BenchMmioOptions, { result, pairs }: MmioBenchmark): Promise<void> {
+  if (json !== undefined) {
+    await writeText(json, `${JSON.stringify(result, null, 2)}\n`);
+    print(`Result: ${json}`);
+  }
+  await writeText(html, reportPage(result, pairs));
+  print(`Plot: ${html}`);
 }
 
 function print(line: string): void {
