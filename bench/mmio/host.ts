@@ -1,15 +1,7 @@
 /** The facts of the host that a result must carry to be comparable. */
 import { cpus, release } from 'node:os';
+import type { KvmFacts } from './kvm-facts.js';
 import type { Placement } from './placement.js';
-
-/** What is known of /dev/kvm. */
-export interface KvmFacts {
-  usable: boolean;
-  /** Why it is not usable, or null. */
-  reason: string | null;
-  /** KVM_GET_API_VERSION, or null. */
-  api_version: number | null;
-}
 
 export interface HostFacts {
   /** ISO 8601, UTC: when the run ended. */

@@ -1,19 +1,34 @@
-/** Whether the rows with KVM can run here. */
-import { Kvm, KvmIoctlError, KvmUnavailableError, KvmVersionError } from '../../src/kvm/index.js';
-import type { KvmFacts } from './host.js';
+/** What a result says about KVM, from the probe of the host. */
+import type { ProbeReport } from '../../src/kvm/index.js';
 
-/** Opens /dev/kvm and creates an empty VM: what a container or a nested host may forbid. */
-export function kvmFacts(): KvmFacts {
-  try {
-    using kvm = Kvm.open();
-    using _vm = kvm.createVm();
-    return { usable: true, reason: null, api_version: kvm.apiVersion };
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return { usable: false, reason: error.message, api_version: null };
-  }
+export interface KvmFacts {
+  /** A guest can run. */
+  usable: boolean;
+  /** Why it is not usable, or null. */
+  reason: string | null;
+  /** KVM_GET_API_VERSION, or null. */
+  api_version: number | null;
+  /** The KVM module is PVM, which needs no hardware virtualisation. */
+  pvm: boolean;
+  /** The hypervisor interprets guest kernel-mode code; null where no guest ran. */
+  guest_emulated: boolean | null;
+  /** The dispatcher that regions get on this host. */
+  dispatcher: string;
 }
 
-function isRefusal(error: unknown): error is Error {
-  return [KvmUnavailableError, KvmVersionError, KvmIoctlError].some((refusal) => error instanceof refusal);
+export function kvmFacts({ kvm, pvm, dispatcher }: ProbeReport): KvmFacts {
+  const guest = kvm.available ? kvm.guest : null;
+  return {
+    usable: guest !== null,
+    reason: unusable(kvm),
+    api_version: kvm.available ? kvm.apiVersion : null,
+    pvm,
+    guest_emulated: guest?.emulated ?? null,
+    dispatcher: dispatcher.kind,
+  };
+}
+
+function unusable(kvm: ProbeReport['kvm']): string | null {
+  if (!kvm.available) return kvm.message;
+  return kvm.guest === null ? 'it does not run a real mode guest' : null;
 }

@@ -2,6 +2,7 @@
 import { formatCount, formatMicroseconds, formatRatio } from '../mmio/format.js';
 import type { Goal } from '../mmio/goals.js';
 import type { HostFacts } from '../mmio/host.js';
+import type { KvmFacts } from '../mmio/kvm-facts.js';
 import type { Cpus } from '../mmio/placement.js';
 import { findRow, type MmioResult, type ResultRatio, type ResultRow } from '../mmio/result.js';
 import { PATH_FACTS } from '../mmio/row.js';
@@ -54,22 +55,26 @@ export function hostList(host: HostFacts): Markup {
 }
 
 function hostEntries(host: HostFacts): [string, string][] {
-  const { placement, guest_timer_floor_ns: floor, kvm } = host;
+  const { placement, guest_timer_floor_ns: floor } = host;
   return [
     ['Date', host.date],
     ['CPU', `${host.cpu_model}, ${host.cpu_count} CPUs`],
     ['Kernel', host.kernel],
     ['Node.js', host.node_version],
-    [
-      '/dev/kvm',
-      kvm.usable ? `usable, API version ${kvm.api_version ?? 'unknown'}` : `not usable: ${kvm.reason ?? 'unknown'}`,
-    ],
+    ['/dev/kvm', describeKvm(host.kvm)],
+    ['Dispatcher', host.kvm.dispatcher],
     ['Placement', placement.mode],
     ['CPUs, guest waits', describeCpus(placement.waiting)],
     ['CPUs, posted', describeCpus(placement.posted)],
     ['Guest timer floor', floor === null ? 'no guest ran' : `${formatMicroseconds(floor)} µs`],
     ['Measured per pair', `${host.seconds_per_pair} s`],
   ];
+}
+
+function describeKvm(kvm: KvmFacts): string {
+  if (!kvm.usable) return `not usable: ${kvm.reason ?? 'unknown'}`;
+  const code = kvm.guest_emulated ? 'guest kernel-mode code is emulated' : 'guest kernel-mode code runs natively';
+  return `API version ${kvm.api_version ?? 'unknown'}${kvm.pvm ? ', PVM' : ''}; ${code}`;
 }
 
 function describeCpus({ vcpu, device }: Cpus): string {

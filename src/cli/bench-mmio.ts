@@ -10,11 +10,13 @@ import {
   reportPage,
   runnablePaths,
 } from '../../bench/index.js';
+import { probeHost } from '../kvm/index.js';
 import { BenchInterruptedError, NothingToMeasureError } from './bench-errors.js';
 import { prepareFile, writeText } from './bench-files.js';
 import { benchProgress } from './bench-progress.js';
 import { goalLines } from './goal-lines.js';
 import { latencyTable } from './latency-table.js';
+import { probeTable } from './probe-table.js';
 
 export interface BenchMmioOptions {
   readonly json?: string;
@@ -27,7 +29,9 @@ export interface BenchMmioOptions {
 
 /** @throws IoregionError where nothing can be measured, or the measurement fails */
 export async function benchMmio(options: BenchMmioOptions): Promise<void> {
-  const kvm = kvmFacts();
+  const probed = probeHost();
+  print(probeTable(probed));
+  const kvm = kvmFacts(probed);
   const paths = choosePaths(options.rows, kvm);
   await prepareFiles(options);
   const benchmark = await untilInterrupted((signal) =>

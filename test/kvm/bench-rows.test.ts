@@ -1,3 +1,4 @@
+import { probeHost } from 'ioregion/kvm';
 import { getAffinity } from 'ioregion/native';
 import { expect, it } from 'vitest';
 import { benchmarkMmio } from '#dist/bench/mmio/benchmark.js';
@@ -43,7 +44,7 @@ describeWhere([kvmDevice, program('gcc')], 'the KVM rows in JavaScript', () => {
 
 describeWhere([kvmDevice, program('gcc')], 'the whole benchmark', () => {
   it('measures every row in JavaScript and in C', async () => {
-    const options = { paths: PATHS, secondsPerPair: 0.05, placement: 'auto', kvm: kvmFacts() } as const;
+    const options = { paths: PATHS, secondsPerPair: 0.05, placement: 'auto', kvm: kvmFacts(probeHost()) } as const;
     const { result } = await benchmarkMmio(options);
     expect(result.rows.map(({ path, op, impl }) => [path, op, impl])).toEqual(
       pairsOf(PATHS).flatMap(({ path, operation }) => ['js', 'c'].map((impl) => [path, operation, impl])),

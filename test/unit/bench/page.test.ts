@@ -4,7 +4,7 @@ import { placeThreads } from '#dist/bench/mmio/placement.js';
 import { buildResult } from '#dist/bench/mmio/result.js';
 import { html } from '#dist/bench/report/html.js';
 import { reportPage } from '#dist/bench/report/page.js';
-import { syntheticResult } from './synthetic-result.js';
+import { KVM_FACTS, syntheticResult } from './synthetic-result.js';
 
 const { result, pairs } = await syntheticResult(1.05);
 const page = reportPage(result, pairs);
@@ -49,7 +49,7 @@ describe('the HTML report', () => {
 
   it('can be made where only the loopback rows were run, in one implementation', () => {
     const host = hostFacts({
-      kvm: { usable: false, reason: 'no <kvm> here', api_version: null },
+      kvm: { ...KVM_FACTS, usable: false, reason: 'no <kvm> here' },
       placement: placeThreads('auto', [0]),
       guestTimerFloorNs: null,
       secondsPerPair: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { goalsOf } from '#dist/bench/mmio/goals.js';
 import { ioeventfdGain, type ResultRow, ratiosOf } from '#dist/bench/mmio/result.js';
-import { syntheticResult } from './synthetic-result.js';
+import { KVM_FACTS, syntheticResult } from './synthetic-result.js';
 
 const { result } = await syntheticResult(1.05);
 
@@ -56,7 +56,7 @@ describe('the result document', () => {
       cpu_count: expect.any(Number),
       kernel: expect.any(String),
       node_version: process.version,
-      kvm: { usable: true, reason: null, api_version: 12 },
+      kvm: KVM_FACTS,
       placement: { mode: 'auto', waiting: { vcpu: 1, device: 1 }, posted: { vcpu: 1, device: 0 } },
       guest_timer_floor_ns: 700,
       seconds_per_pair: 0.75,

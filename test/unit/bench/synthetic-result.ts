@@ -1,11 +1,21 @@
 /** A whole result from made-up samples. */
 import { hostFacts } from '#dist/bench/mmio/host.js';
+import type { KvmFacts } from '#dist/bench/mmio/kvm-facts.js';
 import { placeThreads } from '#dist/bench/mmio/placement.js';
 import { buildResult, type MmioResult } from '#dist/bench/mmio/result.js';
 import { PATHS, type PathName, pairsOf } from '#dist/bench/mmio/row.js';
 import { runBenchmark } from '#dist/bench/mmio/run.js';
 import type { PairRun } from '#dist/bench/mmio/run-pair.js';
 import { SyntheticRunner } from './synthetic.js';
+
+export const KVM_FACTS: KvmFacts = {
+  usable: true,
+  reason: null,
+  api_version: 12,
+  pvm: false,
+  guest_emulated: true,
+  dispatcher: 'native',
+};
 
 const MEDIANS: Record<PathName, number> = {
   'exit-inline': 7500,
@@ -29,7 +39,7 @@ export async function syntheticResult(slowdown: number): Promise<{ result: MmioR
     },
   });
   const host = hostFacts({
-    kvm: { usable: true, reason: null, api_version: 12 },
+    kvm: KVM_FACTS,
     placement: placeThreads('auto', [0, 1]),
     guestTimerFloorNs: 700,
     secondsPerPair: 0.75,
