@@ -5,17 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <x86intrin.h>
-
-/*
- * A round trip of this many cycles was a hand-over on one CPU (two context switches; faster ones come from a peer that
- * polls, slower ones from another CPU that had to be woken). There the peer cannot run between our sending a command
- * and our seeing a response that was waiting already: the command is then still unread, which channel_has_unread
- * tells. Anywhere else a peer that is awake might read it in time, so a response that waits is looked for before
- * sending. That costs a twentieth of a hand-over, and nothing that matters elsewhere.
- */
-#define HAND_OVER_MIN_CYCLES 8000
-#define HAND_OVER_MAX_CYCLES 60000
 
 int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   memset(caller, 0, sizeof *caller);
@@ -226,11 +215,11 @@ static bool send_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (caller->moved == 0) {
     begin_command(caller);
-    if (!channel->shares_cpu && !posted(caller) && channel_has_surplus(channel)) {
+    /* Each time: a peer that is awake, or that sending wakes on this CPU, could read the command before we receive. */
+    if (!posted(caller) && channel_has_surplus(channel)) {
       *outcome = fail_channel(caller, FAILURE_UNSOLICITED, EPROTO);
       return true;
     }
-    caller->sent_at = __rdtsc();
   }
   long rc = channel_send(channel, &caller->stop.word, caller->message + caller->moved, MESSAGE_BYTES - caller->moved);
   if (rc == -EINTR) return handle_stop(caller, outcome);
@@ -281,8 +270,6 @@ static bool receive_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (receive_bytes(caller, outcome)) return true;
   if (caller->moved < MESSAGE_BYTES) return false;
-  uint64_t cycles = __rdtsc() - caller->sent_at;
-  channel->shares_cpu = cycles > HAND_OVER_MIN_CYCLES && cycles < HAND_OVER_MAX_CYCLES;
   *outcome = channel_has_unread(channel) ? fail_channel(caller, FAILURE_UNSOLICITED, EPROTO) : complete(caller);
   return true;
 }

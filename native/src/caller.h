@@ -55,7 +55,6 @@ struct caller {
   enum stage stage;
   struct access access;
   uint32_t moved; /* bytes of the current message */
-  uint64_t sent_at; /* TSC */
   uint8_t message[MESSAGE_BYTES];
   struct caller_area *area;
 };

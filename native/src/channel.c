@@ -147,7 +147,6 @@ static void replace_files(struct channel *channel, struct endpoint *responses, s
   channel->responses = *responses;
   channel->commands = *commands;
   channel->owed = 0;
-  channel->shares_cpu = false;
   atomic_store(&channel->reported, 0);
   atomic_store(&channel->failure, FAILURE_NONE);
   channel_unlock(channel);

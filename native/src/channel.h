@@ -44,10 +44,9 @@ struct channel {
   _Atomic uint32_t lock;    /* 0 free, 1 held, 2 held and waited for */
   _Atomic uint32_t failure; /* enum failure; no access is sent while it is set */
   _Atomic uint32_t reported;
-  /* Below: only with the lock held. */
+  /* Below: only with the lock held (files: and that of the list). */
   struct endpoint commands, responses;
   uint32_t owed;     /* response bytes of an abandoned command that must be read and dropped */
-  bool shares_cpu;   /* the last round trip was a hand-over on one CPU: see caller.c */
   int failure_errno;
 };
 
