@@ -7,6 +7,7 @@ import {
   AreaWord,
   type CallerObject,
   type DispatcherObject,
+  type FailureRecord,
   native,
   readFailureRecord,
 } from '../../native/index.js';
@@ -77,7 +78,12 @@ export class LoopbackCaller {
 
   /** The failure that the last access met. */
   failure(): RegionFailure {
-    return new RegionFailure(readFailureRecord(this.#words));
+    return new RegionFailure(this.failureRecord());
+  }
+
+  /** The same, for `NativeDispatcher.resolveFailure`: for callers that can wait for a reconnection. */
+  failureRecord(): FailureRecord {
+    return readFailureRecord(this.#words);
   }
 
   /** Low half of the value that the last read returned. */

@@ -1,0 +1,90 @@
+/** Child processes of tests: each has a deadline, and none outlives the process that started it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Fd } from 'ioregion/native';
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+export interface ProcessOptions {
+  /** Becomes descriptor 3 of the child. */
+  readonly fd?: Fd;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Node's own options, before the script. */
+  readonly nodeOptions?: readonly string[];
+  /** The child is killed after this time. Default 20 s. */
+  readonly timeoutMs?: number;
+}
+
+/** How a child ended: `code` or `signal` is null. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From start to end. */
+  readonly ms: number;
+}
+
+/** A test runner has Node measure its children, whatever their environment: ours shall be as fast as a user's. */
+const UNINSTRUMENTED = ['-u', 'NODE_OPTIONS', '-u', 'NODE_V8_COVERAGE', process.execPath];
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A child that runs a Node script. */
+export class NodeProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<ProcessExit>;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(script: string, args: readonly string[] = [], options: ProcessOptions = {}) {
+    const { fd, env = {}, nodeOptions = [], timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const started = performance.now();
+    this.child = spawn('env', [...UNINSTRUMENTED, ...nodeOptions, script, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', ...(fd === undefined ? [] : [fd.number])],
+      env: { ...process.env, ...env },
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    running.add(this.child);
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.exited = this.#exit(started);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1;
+  }
+
+  /** Resolves once the child has printed `text`. Rejects where it ends before. */
+  async printed(text: string): Promise<void> {
+    while (!this.#stdout.includes(text)) {
+      const ended = await Promise.race([once(this.child.stdout!, 'data').then(() => null), this.exited]);
+      if (ended !== null && !this.#stdout.includes(text)) throw new Error(`ended before it was ready: ${ended.stderr}`);
+    }
+  }
+
+  /** Ends it if it still runs (or is stopped), and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<ProcessExit> {
+    this.child.kill(signal);
+    return await this.exited;
+  }
+
+  async #exit(started: number): Promise<ProcessExit> {
+    const [code, signal] = (await once(this.child, 'close')) as [number | null, NodeJS.Signals | null];
+    running.delete(this.child);
+    return { code, signal, stdout: this.#stdout, stderr: this.#stderr, ms: performance.now() - started };
+  }
+}
+
+/** Runs a Node script to its end. */
+export function runNode(script: string, args: readonly string[] = [], options?: ProcessOptions): Promise<ProcessExit> {
+  return new NodeProcess(script, args, options).exited;
+}

@@ -1,0 +1,50 @@
+/** What a test may need from its host, whatever runs the test. */
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+
+/** Why a test cannot run here, or undefined where it can. */
+export type Requirement = () => string | undefined;
+
+/** A /dev/kvm this user may open. */
+export const kvmDevice: Requirement = () => {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return `no usable /dev/kvm (${(error as NodeJS.ErrnoException).code})`;
+  }
+};
+
+/** A program on the PATH that answers `--version`. */
+export function program(name: string): Requirement {
+  return () => {
+    try {
+      execFileSync(name, ['--version'], { stdio: 'ignore', timeout: 10_000 });
+      return undefined;
+    } catch {
+      return `${name} is not installed`;
+    }
+  };
+}
+
+/** A readable file or device. */
+export function file(path: string): Requirement {
+  return () => {
+    try {
+      accessSync(path, constants.R_OK);
+      return undefined;
+    } catch {
+      return `${path} is missing`;
+    }
+  };
+}
+
+/** The reasons why it cannot run here. */
+export function unmet(requirements: readonly Requirement[]): string[] {
+  return requirements.map((requirement) => requirement()).filter((reason) => reason !== undefined);
+}
+
+/** True where continuous integration demands that everything runs. */
+export function skipsAreFailures(): boolean {
+  return process.env.IOREGION_REQUIRE === 'all';
+}
