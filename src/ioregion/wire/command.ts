@@ -2,10 +2,12 @@
 import { truncate } from '../access-value.js';
 import { ProtocolError, WireFault } from './fault.js';
 import { CommandKind, CommandWord, MESSAGE_WORDS, messageWords } from './layout.js';
-import { detectHead, type HeadLayout, headOf, type WireVersion } from './version.js';
+import { detectHead, HEAD_V3, type HeadLayout, headOf, type WireVersion } from './version.js';
 
 /** High words from here on make an offset of 2^53 or more, which a number cannot hold exactly. */
 const OFFSET_HIGH_LIMIT = 2 ** 21;
+/** The bits of a well-formed v3 head: READ or WRITE, size code 0 to 3, response wanted. */
+const PLAIN_V3 = 0x1301;
 
 /** The fields of a command. Each u64 of the protocol is two u32 halves. */
 export interface CommandFields {
@@ -51,16 +53,33 @@ export class CommandView implements CommandFields {
 
   /** Reads command `index` of the area. Never throws: a malformed message is a fault number. */
   decode(index: number): WireFault {
+    const words = this.#words;
     const base = index * MESSAGE_WORDS;
-    const fault = this.#decodeHead(this.#word(base), this.#word(base + CommandWord.padding));
+    /* Also past the end and in a detached area, whose length is 0. */
+    if (base < 0 || base + MESSAGE_WORDS > words.length) return WireFault.messageLength;
+    const fault = this.#decodeHead(words[base]!, words[base + CommandWord.padding]!);
     if (fault !== WireFault.none) return fault;
-    this.userDataLow = this.#word(base + CommandWord.userData);
-    this.userDataHigh = this.#word(base + CommandWord.userData + 1);
-    this.#decodeData(base + CommandWord.data);
-    return this.#decodeOffset(base + CommandWord.offset);
+    this.userDataLow = words[base + CommandWord.userData]!;
+    this.userDataHigh = words[base + CommandWord.userData + 1]!;
+    /* Only `size` bytes of the data field mean something; what a careless peer left behind them is dropped here. */
+    this.dataLow = truncate(words[base + CommandWord.data]!, this.size);
+    this.dataHigh = this.size === 8 ? words[base + CommandWord.data + 1]! : 0;
+    const high = words[base + CommandWord.offset + 1]!;
+    this.offset = high * 2 ** 32 + words[base + CommandWord.offset]!;
+    return high < OFFSET_HIGH_LIMIT ? WireFault.none : WireFault.offsetTooLarge;
   }
 
+  /** What our own dispatchers and the kernel send is recognised by one mask; the rest takes the longer way. */
   #decodeHead(head: number, padding: number): WireFault {
+    if ((head & ~PLAIN_V3) !== 0 || padding !== 0) return this.#decodeAnyHead(head, padding);
+    this.version = 3;
+    this.kind = (head & 1) as CommandKind;
+    this.size = 1 << ((head >>> HEAD_V3.sizeShift) & 3);
+    this.responseWanted = (head & HEAD_V3.responseBit) !== 0;
+    return this.responseWanted || this.kind === CommandKind.write ? WireFault.none : WireFault.readWithoutResponse;
+  }
+
+  #decodeAnyHead(head: number, padding: number): WireFault {
     const layout = detectHead(head);
     if (layout === null) return WireFault.mixedVersions;
     if ((head & layout.reserved) !== 0 || padding !== 0) return WireFault.reservedBits;
@@ -73,24 +92,6 @@ export class CommandView implements CommandFields {
     this.size = 1 << sizeCode;
     this.responseWanted = (head & layout.responseBit) !== 0;
     return kind === CommandKind.read && !this.responseWanted ? WireFault.readWithoutResponse : WireFault.none;
-  }
-
-  /** Only `size` bytes of the data field mean something; what a careless peer left behind them is dropped here. */
-  #decodeData(at: number): void {
-    this.dataLow = truncate(this.#word(at), this.size);
-    this.dataHigh = this.size === 8 ? this.#word(at + 1) : 0;
-  }
-
-  #decodeOffset(at: number): WireFault {
-    const high = this.#word(at + 1);
-    if (high >= OFFSET_HIGH_LIMIT) return WireFault.offsetTooLarge;
-    this.offset = high * 2 ** 32 + this.#word(at);
-    return WireFault.none;
-  }
-
-  /** Zero past the end and in a detached area, so that a wrong index decodes as a faulty command. */
-  #word(at: number): number {
-    return this.#words[at] ?? 0;
   }
 }
 

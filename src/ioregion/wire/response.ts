@@ -8,7 +8,7 @@ import { MESSAGE_WORDS, ResponseWord } from './layout.js';
  */
 export function encodeResponse(words: Uint32Array, index: number, low: number, high: number): void {
   const base = index * MESSAGE_WORDS;
-  words.fill(0, base + ResponseWord.padding, base + MESSAGE_WORDS);
+  for (let at = base + ResponseWord.padding; at < base + MESSAGE_WORDS; at++) words[at] = 0;
   words[base + ResponseWord.data] = low;
   words[base + ResponseWord.data + 1] = high;
 }
