@@ -203,6 +203,16 @@ static napi_value region_reconnect(napi_env env, napi_callback_info info) {
   return error == 0 ? undefined_value(env) : throw_errno(env, error, "regionReconnect");
 }
 
+static napi_value region_failed(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct dispatcher *dispatcher;
+  struct region *region;
+  if (!get_args(env, info, 2, &args) || (region = arg_region(&args, &dispatcher)) == NULL) return NULL;
+  bool failed = atomic_load(&region->channel->failure) != FAILURE_NONE;
+  region_put(region);
+  return to_bool(env, failed);
+}
+
 static napi_value region_stats(napi_env env, napi_callback_info info) {
   struct args args;
   struct dispatcher *dispatcher;
@@ -368,12 +378,24 @@ static napi_value stop_all(napi_env env, napi_callback_info info) {
 
 bool register_dispatcher(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
-      {"dispatcherCreate", dispatcher_create}, {"dispatcherId", dispatcher_id},     {"dispatcherOpen", dispatcher_open},
-      {"dispatcherRelease", dispatcher_release}, {"regionAdd", region_add},         {"regionRemove", region_remove},
-      {"regionReconnect", region_reconnect},   {"regionStats", region_stats},       {"callerCreate", caller_create},
-      {"callerId", caller_id},                 {"callerRelease", caller_release},   {"callerArea", caller_area},
-      {"accessFunction", access_function},     {"resume", resume_access},           {"resolve", resolve_access},
-      {"kickCaller", kick_caller},             {"stopAll", stop_all},
+      {"dispatcherCreate", dispatcher_create},
+      {"dispatcherId", dispatcher_id},
+      {"dispatcherOpen", dispatcher_open},
+      {"dispatcherRelease", dispatcher_release},
+      {"regionAdd", region_add},
+      {"regionRemove", region_remove},
+      {"regionFailed", region_failed},
+      {"regionReconnect", region_reconnect},
+      {"regionStats", region_stats},
+      {"callerCreate", caller_create},
+      {"callerId", caller_id},
+      {"callerRelease", caller_release},
+      {"callerArea", caller_area},
+      {"accessFunction", access_function},
+      {"resume", resume_access},
+      {"resolve", resolve_access},
+      {"kickCaller", kick_caller},
+      {"stopAll", stop_all},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

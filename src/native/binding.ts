@@ -178,6 +178,8 @@ export interface DispatcherBinding {
   ): number;
   /** Exact gpa, size and space; ENOENT otherwise. Wakes and fails the waiters. */
   regionRemove(dispatcher: DispatcherObject, gpa: bigint, size: bigint, flags: number): void;
+  /** True where the region's channel has failed and has not been reconnected. */
+  regionFailed(dispatcher: DispatcherObject, regionId: number): boolean;
   /** New fds for the failed channel of a region; its waiters retry. EINVAL where the channel has not failed. */
   regionReconnect(dispatcher: DispatcherObject, regionId: number, readFd: number, writeFd: number): void;
   /** [reads, writes, posted writes, failures, accesses ended by policy] of a region. */

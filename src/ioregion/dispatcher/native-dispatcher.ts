@@ -5,6 +5,7 @@ import { type DispatcherObject, native } from '../../native/index.js';
 import type { Dispatcher, DispatcherKind, Region, RegionRoute } from './dispatcher.js';
 import { DispatcherClosedError, withRegionErrors } from './errors.js';
 import { RegionFailure } from './failure.js';
+import { channelKey, Recovery } from './recovery.js';
 import {
   type FailurePolicy,
   fdNumber,
@@ -27,10 +28,13 @@ class NativeRegion implements Region {
   readonly routes: readonly RegionRoute[];
   readonly request: RegionRequest;
   readonly id: number;
+  /** That of the channel, shared by its regions. */
+  readonly recovery: Recovery;
   readonly #owner: NativeDispatcher;
 
-  constructor(owner: NativeDispatcher, options: RegionOptions, request: RegionRequest, id: number) {
+  constructor(owner: NativeDispatcher, options: RegionOptions, request: RegionRequest, id: number, recovery: Recovery) {
     this.#owner = owner;
+    this.recovery = recovery;
     this.options = options;
     this.request = request;
     this.routes = [{ userData: request.userData, base: 0 }];
@@ -55,7 +59,6 @@ export class NativeDispatcher implements Dispatcher {
   /** Called with each first failure of a channel. */
   onFailure: ((failure: RegionFailure) => void) | null = null;
   readonly #regions = new Map<number, NativeRegion>();
-  readonly #recoveries = new Map<number, Promise<boolean>>();
   #object: DispatcherObject | null = native.dispatcherCreate();
 
   /** The native object, for what runs accesses through it. */
@@ -76,7 +79,7 @@ export class NativeDispatcher implements Dispatcher {
     const id = withRegionErrors(() =>
       native.regionAdd(object, gpa, size, userData, readFd, writeFd, flags, POLICY_NUMBER[policy.kind], deadlineMs),
     );
-    const region = new NativeRegion(this, options, request, id);
+    const region = new NativeRegion(this, options, request, id, this.#recoveryOf(writeFd));
     this.#regions.set(id, region);
     return region;
   }
@@ -99,19 +102,18 @@ export class NativeDispatcher implements Dispatcher {
     const failure = new RegionFailure(record);
     if (failure.first) this.onFailure?.(failure);
     const region = this.#regions.get(failure.regionId);
-    const policy = region?.request.policy;
-    if (failure.reason === 'region-removed' || region === undefined || policy === undefined) return 'all-ones';
+    if (failure.reason === 'region-removed' || region === undefined) return 'all-ones';
+    const { policy } = region.request;
     if (policy.kind !== 'reconnect') return policy.kind;
-    return (await this.#recover(region, policy, failure)) ? 'retry' : 'all-ones';
+    if (!native.regionFailed(this.object, region.id)) return 'retry'; /* another vCPU met it too, and it is mended */
+    const recovered = await region.recovery.run(() => this.#reconnect(region, policy, failure));
+    return recovered ? 'retry' : 'all-ones';
   }
 
-  /** Several vCPUs may meet the same failure: one reconnection serves them all. */
-  #recover(region: NativeRegion, policy: ReconnectPolicy, failure: RegionFailure): Promise<boolean> {
-    const underway = this.#recoveries.get(region.id);
-    if (underway !== undefined) return underway;
-    const recovery = this.#reconnect(region, policy, failure).finally(() => this.#recoveries.delete(region.id));
-    this.#recoveries.set(region.id, recovery);
-    return recovery;
+  #recoveryOf(writeFd: number): Recovery {
+    const key = channelKey(writeFd);
+    for (const { recovery } of this.#regions.values()) if (recovery.key === key) return recovery;
+    return new Recovery(key);
   }
 
   async #reconnect(region: NativeRegion, policy: ReconnectPolicy, failure: RegionFailure): Promise<boolean> {
@@ -121,6 +123,7 @@ export class NativeDispatcher implements Dispatcher {
       withRegionErrors(() =>
         native.regionReconnect(this.object, region.id, fdNumber(fds.readFd), fdNumber(fds.writeFd)),
       );
+      region.recovery.key = channelKey(fds.writeFd);
       return true;
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error), 'IoregionReconnectWarning');
