@@ -10,14 +10,16 @@ const SIGNIFICANT_DIGITS = 3;
 export class RowRecorder {
   /** All samples of all slots, in ns, to 3 significant digits. */
   readonly histogram = new Float64Histogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS);
-  readonly #slotMedians: number[] = [];
-  readonly #slotRates: number[] = [];
+  /** Exact median of each slot, in ns, in order. */
+  readonly slotMedians: number[] = [];
+  /** Accesses per second in each slot, in order. */
+  readonly slotRates: number[] = [];
   readonly #floors: number[] = [];
 
   add(slot: Slot): void {
     for (const sample of slot.samples) this.histogram.recordValue(sample);
-    if (slot.samples.length > 0) this.#slotMedians.push(median(slot.samples));
-    this.#slotRates.push((slot.accesses * 1e9) / slot.elapsedNs);
+    this.slotMedians.push(median(slot.samples));
+    this.slotRates.push((slot.accesses * 1e9) / slot.elapsedNs);
     this.#floors.push(slot.floorNs);
   }
 
@@ -27,12 +29,12 @@ export class RowRecorder {
 
   /** Median over the slots of each slot's exact median, in ns: one disturbed slot does not move it. */
   get p50(): number {
-    return median(this.#slotMedians);
+    return median(this.slotMedians);
   }
 
   /** Median over the slots of accesses per second. */
   get throughput(): number {
-    return median(this.#slotRates);
+    return median(this.slotRates);
   }
 
   /** Median over the slots of the latency of no access at all, in ns. */

@@ -1,6 +1,7 @@
 /** The result document of `ioregion bench mmio --json`, and how it is made from the recorded rows. */
 
 import type { HostFacts } from './host.js';
+import type { RowRecorder } from './recorder.js';
 import {
   ACCESS_SIZE,
   type Implementation,
@@ -10,7 +11,7 @@ import {
   type RowDispatcher,
 } from './row.js';
 import type { PairRun, RowRun } from './run-pair.js';
-import { round } from './statistics.js';
+import { median, round } from './statistics.js';
 
 /** One measured row; times in ns. */
 export interface ResultRow {
@@ -35,8 +36,9 @@ export interface ResultRow {
 export interface ResultRatio {
   path: PathName;
   op: Operation;
+  /** Median over the rounds of the quotient of neighbouring slots' medians. */
   js_over_c_p50: number;
-  /** Only for posted writes. */
+  /** The same of accesses per second; only for posted writes and doorbells. */
   js_over_c_throughput?: number;
 }
 
@@ -50,7 +52,7 @@ export interface MmioResult {
 
 export function buildResult(host: HostFacts, pairs: readonly PairRun[]): MmioResult {
   const rows = pairs.flatMap((pair) => pair.rows.map((row) => resultRow(pair, row)));
-  return { host, rows, ratios: ratiosOf(rows), exit_inline_over_ioeventfd_p50: ioeventfdGain(rows) };
+  return { host, rows, ratios: ratiosOf(pairs), exit_inline_over_ioeventfd_p50: ioeventfdGain(rows) };
 }
 
 function resultRow(pair: PairRun, row: RowRun): ResultRow {
@@ -71,20 +73,28 @@ function resultRow(pair: PairRun, row: RowRun): ResultRow {
   };
 }
 
-/** js over c of every pair that has both, from the medians of their interleaved slots. */
-export function ratiosOf(rows: readonly ResultRow[]): ResultRatio[] {
-  return rows
-    .filter((row) => row.impl === 'js')
-    .flatMap((js) => {
-      const c = findRow(rows, js.path, js.op, 'c');
-      return c === undefined ? [] : [ratioOf(js, c)];
-    });
+/** js over c of every pair that has both. */
+export function ratiosOf(pairs: readonly PairRun[]): ResultRatio[] {
+  return pairs.flatMap((pair) => {
+    const js = recorderOf(pair, 'js');
+    const c = recorderOf(pair, 'c');
+    return js === undefined || c === undefined ? [] : [ratioOf(pair, js, c)];
+  });
 }
 
-function ratioOf(js: ResultRow, c: ResultRow): ResultRatio {
-  const ratio: ResultRatio = { path: js.path, op: js.op, js_over_c_p50: round(js.p50_ns / c.p50_ns, 3) };
-  if (PATH_FACTS[js.path].posted) ratio.js_over_c_throughput = round(js.throughput_per_s / c.throughput_per_s, 3);
+function ratioOf({ path, operation }: PairRun, js: RowRecorder, c: RowRecorder): ResultRatio {
+  const ratio: ResultRatio = { path, op: operation, js_over_c_p50: medianQuotient(js.slotMedians, c.slotMedians) };
+  if (PATH_FACTS[path].posted) ratio.js_over_c_throughput = medianQuotient(js.slotRates, c.slotRates);
   return ratio;
+}
+
+/** Of neighbouring slots: a machine that changes its pace in mid-run changes it for both. */
+function medianQuotient(js: readonly number[], c: readonly number[]): number {
+  return round(median(js.map((value, index) => value / c[index]!)), 3);
+}
+
+function recorderOf(pair: PairRun, implementation: Implementation): RowRecorder | undefined {
+  return pair.rows.find((row) => row.implementation === implementation)?.recorder;
 }
 
 export function ioeventfdGain(rows: readonly ResultRow[]): Partial<Record<Implementation, number>> {

@@ -21,7 +21,8 @@ function interleaving(host: HostFacts): string {
 
 function figures(): string {
   return (
-    'p50 is the median over the slots of the exact medians of the slots; js/c p50 is the quotient of two of them. ' +
+    'p50 is the median over the slots of their exact medians; js/c p50 is the median over the rounds of the quotient of ' +
+    'neighbouring slots, and so is js/c throughput. ' +
     'The other percentiles and the mean come from a histogram of all samples with three significant digits.'
   );
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { goalsOf } from '#dist/bench/mmio/goals.js';
+import { RowRecorder } from '#dist/bench/mmio/recorder.js';
 import { ioeventfdGain, type ResultRow, ratiosOf } from '#dist/bench/mmio/result.js';
+import type { RowRun } from '#dist/bench/mmio/run-pair.js';
 import { KVM_FACTS, syntheticResult } from './synthetic-result.js';
 
 const { result } = await syntheticResult(1.05);
@@ -9,6 +11,13 @@ function row(rest: Partial<ResultRow>): ResultRow {
   const times = { p50_ns: 1000, p90_ns: 1000, p99_ns: 1000, p999_ns: 1000, mean_ns: 1000 };
   const what = { path: 'exit-inline', op: 'write', size: 4, dispatcher: 'none', impl: 'js' } as const;
   return { ...what, n: 10, ...times, throughput_per_s: 1000, ...rest };
+}
+
+/** A row with one sample in each slot. */
+function rowRun(implementation: 'js' | 'c', samples: number[]): RowRun {
+  const recorder = new RowRecorder();
+  for (const ns of samples) recorder.add({ samples: Uint32Array.of(ns), elapsedNs: 1e9, accesses: 1, floorNs: 0 });
+  return { implementation, recorder };
 }
 
 describe('the result document', () => {
@@ -79,9 +88,18 @@ describe('the ratios', () => {
     expect(posted).toEqual(['ioregionfd-posted', 'ioeventfd', 'loopback-posted']);
   });
 
+  it('compare neighbouring slots, so that a change of pace in mid-run cancels out', () => {
+    const rows = [rowRun('js', [11, 11, 33]), rowRun('c', [10, 30, 30])];
+    expect(ratiosOf([{ path: 'ioregionfd-thread', operation: 'read', rows }])).toEqual([
+      { path: 'ioregionfd-thread', op: 'read', js_over_c_p50: 1.1 },
+    ]);
+  });
+
   it('leave out a row that was measured in one implementation only', () => {
-    expect(ratiosOf([row({ impl: 'js' })])).toEqual([]);
-    expect(ratiosOf([row({ impl: 'c' })])).toEqual([]);
+    for (const implementation of ['js', 'c'] as const) {
+      const rows = [rowRun(implementation, [10])];
+      expect(ratiosOf([{ path: 'ioregionfd-thread', operation: 'read', rows }])).toEqual([]);
+    }
   });
 
   it('compare an ioeventfd with an inline exit write of the same implementation', () => {
