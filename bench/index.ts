@@ -1,6 +1,6 @@
 /** The public face of the benchmarks: what the command line runs and prints. */
 export { benchmarkMmio, type MmioBenchmark, type MmioBenchmarkOptions } from './mmio/benchmark.js';
-export { formatCount, formatMicroseconds, formatRatio } from './mmio/format.js';
+export { formatCount, formatGoal, formatMicroseconds, formatRatio } from './mmio/format.js';
 export { type Goal, goalsOf } from './mmio/goals.js';
 export type { HostFacts } from './mmio/host.js';
 export { type KvmFacts, kvmFacts } from './mmio/kvm-facts.js';

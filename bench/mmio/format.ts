@@ -16,3 +16,8 @@ export function formatCount(count: number): string {
 export function formatRatio(ratio: number | undefined): string {
   return ratio === undefined ? '–' : ratio.toFixed(2);
 }
+
+/** A figure beside its limit: with the digit that decides. */
+export function formatGoal(value: number): string {
+  return value.toFixed(3);
+}

@@ -1,5 +1,5 @@
 /** The report's tables: rows, goals and host. */
-import { formatCount, formatMicroseconds, formatRatio } from '../mmio/format.js';
+import { formatCount, formatGoal, formatMicroseconds, formatRatio } from '../mmio/format.js';
 import type { Goal } from '../mmio/goals.js';
 import type { HostFacts } from '../mmio/host.js';
 import type { KvmFacts } from '../mmio/kvm-facts.js';
@@ -44,8 +44,8 @@ export function goalTable(goals: readonly Goal[]): Markup {
 }
 
 function goalLine(goal: Goal): Markup {
-  return html`<tr><td>${goal.name}</td><td class="num">${formatRatio(goal.value)}</td>
-<td class="num">${goal.relation} ${formatRatio(goal.limit)}</td>
+  return html`<tr><td>${goal.name}</td><td class="num">${formatGoal(goal.value)}</td>
+<td class="num">${goal.relation} ${formatGoal(goal.limit)}</td>
 <td class="${goal.met ? 'met' : 'missed'}">${goal.met ? '✓ met' : '✗ missed'}</td></tr>`;
 }
 

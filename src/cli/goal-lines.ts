@@ -1,5 +1,5 @@
 /** How a result stands against the goals, in a few lines. */
-import { formatRatio, type Goal } from '../../bench/index.js';
+import { formatGoal, type Goal } from '../../bench/index.js';
 
 /** One line that counts the goals met, and one for each that was missed. Nothing where there are no goals. */
 export function goalLines(goals: readonly Goal[]): string[] {
@@ -9,5 +9,5 @@ export function goalLines(goals: readonly Goal[]): string[] {
 }
 
 function missedLine({ name, value, relation, limit }: Goal): string {
-  return `  missed: ${name} is ${formatRatio(value)}, should be ${relation} ${formatRatio(limit)}`;
+  return `  missed: ${name} is ${formatGoal(value)}, should be ${relation} ${formatGoal(limit)}`;
 }

@@ -50,7 +50,7 @@ describe('the lines about goals', () => {
   it('count the goals and name those that were missed', () => {
     expect(goalLines([goal, { ...goal, met: true }])).toEqual([
       'Goals: 1 of 2 met.',
-      '  missed: some row, js/c at p50 is 1.20, should be ≤ 1.10',
+      '  missed: some row, js/c at p50 is 1.200, should be ≤ 1.100',
     ]);
   });
 
