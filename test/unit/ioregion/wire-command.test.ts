@@ -253,6 +253,6 @@ describe('malformed commands', () => {
       WireFault.messageLength,
     ]);
     structuredClone(words.buffer, { transfer: [words.buffer] });
-    expect(view.decode(0)).toBe(WireFault.readWithoutResponse);
+    expect(view.decode(0)).toBe(WireFault.messageLength);
   });
 });
