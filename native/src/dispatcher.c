@@ -94,13 +94,15 @@ struct region_request {
   uint64_t gpa, size, user_data;
   int read_fd, write_fd;
   uint32_t flags, policy, deadline_ms;
+  bool trusted;
 };
 
 static bool read_region_request(const struct args *args, struct region_request *request) {
   return arg_u64(args, 1, "gpa", &request->gpa) && arg_u64(args, 2, "size", &request->size) &&
          arg_u64(args, 3, "userData", &request->user_data) && arg_fd_or_none(args, 4, "readFd", &request->read_fd) &&
          arg_fd_or_none(args, 5, "writeFd", &request->write_fd) && arg_u32(args, 6, "flags", &request->flags) &&
-         arg_u32(args, 7, "policy", &request->policy) && arg_u32(args, 8, "deadlineMs", &request->deadline_ms);
+         arg_u32(args, 7, "policy", &request->policy) && arg_u32(args, 8, "deadlineMs", &request->deadline_ms) &&
+         arg_bool(args, 9, "trusted", &request->trusted);
 }
 
 static bool is_open(int fd) { return fd >= 0 && fcntl(fd, F_GETFD) != -1; }
@@ -122,6 +124,7 @@ static struct region *make_region(const struct region_request *request, struct c
   region->flags = request->flags;
   region->deadline_ms = request->deadline_ms;
   region->policy = (enum policy)request->policy;
+  region->trusted = request->trusted;
   region->gpa = request->gpa;
   region->size = request->size;
   region->user_data = request->user_data;
@@ -152,7 +155,7 @@ static napi_value region_add(napi_env env, napi_callback_info info) {
   struct dispatcher *dispatcher;
   struct region_request request;
   uint32_t id = 0;
-  if (!get_args(env, info, 9, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL || !read_region_request(&args, &request))
+  if (!get_args(env, info, 10, &args) || (dispatcher = arg_dispatcher(&args, 0)) == NULL || !read_region_request(&args, &request))
     return NULL;
   int error = check_request(&request);
   if (error == 0) error = add_region(dispatcher, &request, &id);

@@ -19,6 +19,7 @@ struct region {
   _Atomic bool removed;
   uint32_t id, flags, deadline_ms;
   enum policy policy;
+  bool trusted; /* the peer is a region server of this process: what it answers belongs to the last command */
   uint64_t gpa, size, user_data; /* size 0: exact address, any width, writes only */
   struct channel *channel;
   struct region_stats stats;

@@ -163,7 +163,8 @@ export interface DispatcherBinding {
   dispatcherRelease(dispatcher: DispatcherObject): void;
   /**
    * Adds a region: the checks and errors of RFC v3 (EINVAL, EBADF, EEXIST, ENOSPC). `flags`: PIO 1, POSTED_WRITES 2.
-   * `policy`: 0 all ones and drop, 1 stop, 2 retry. `deadlineMs` 0: none. Both fds are duplicated. Returns the region id.
+   * `policy`: 0 all ones and drop, 1 stop, 2 retry. `deadlineMs` 0: none. `trusted`: the peer answers each command once,
+   * so it is not checked for that. Both fds are duplicated. Returns the region id.
    */
   regionAdd(
     dispatcher: DispatcherObject,
@@ -175,6 +176,7 @@ export interface DispatcherBinding {
     flags: number,
     policy: number,
     deadlineMs: number,
+    trusted: boolean,
   ): number;
   /** Exact gpa, size and space; ENOENT otherwise. Wakes and fails the waiters. */
   regionRemove(dispatcher: DispatcherObject, gpa: bigint, size: bigint, flags: number): void;

@@ -26,17 +26,22 @@ export const setUpIoeventfd: PathSetUp = async (options, cleanup) => {
 
 /** ioregionfd-thread and ioregionfd-posted. */
 export const setUpIoregionfdThread: PathSetUp = (options, cleanup) =>
-  setUpIoregionfd(options, cleanup, ({ cpus }) => startDeviceThread(cpus.device, cleanup));
+  setUpIoregionfd(options, cleanup, ({ cpus }) => startDeviceThread(cpus.device, cleanup), true);
 
 export const setUpIoregionfdProcess: PathSetUp = (options, cleanup) =>
-  setUpIoregionfd(options, cleanup, startDeviceProcess);
+  setUpIoregionfd(options, cleanup, startDeviceProcess, false);
 
-async function setUpIoregionfd(options: PathSetUpOptions, cleanup: Cleanup, startDevice: StartDevice) {
+async function setUpIoregionfd(
+  options: PathSetUpOptions,
+  cleanup: Cleanup,
+  startDevice: StartDevice,
+  trustedPeer: boolean,
+): Promise<MeasuringThread> {
   const fd = await startDevice(options, cleanup);
   // Closed before the device, which waits until nobody holds the other end of its channel.
   const dispatcher = cleanup.use(new NativeDispatcher());
   const postedWrites = PATH_FACTS[options.path].posted;
-  dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites });
+  dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites, trustedPeer });
   return startVcpu(options, dispatcher, { kind: 'channel' }, cleanup);
 }
 

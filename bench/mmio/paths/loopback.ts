@@ -14,7 +14,8 @@ export async function setUpLoopback(options: PathSetUpOptions, cleanup: Cleanup)
   const { path, operation, cpus } = options;
   const fd = await startDeviceThread(cpus.device, cleanup);
   const dispatcher = cleanup.use(new LoopbackDispatcher());
-  dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites: PATH_FACTS[path].posted });
+  const { posted: postedWrites } = PATH_FACTS[path];
+  dispatcher.addRegion({ space: 'mmio', ...REGION, readFd: fd, writeFd: fd, postedWrites, trustedPeer: true });
   const data: LoopbackWorkerData = { dispatcherId: dispatcher.id, cpu: cpus.vcpu, operation };
   return cleanup.use(await MeasuringThread.start(WORKER, data));
 }

@@ -74,10 +74,21 @@ export class NativeDispatcher implements Dispatcher {
 
   addRegion(options: RegionOptions): Region {
     const request = regionRequest(options);
-    const { gpa, size, userData, readFd, writeFd, flags, policy, deadlineMs } = request;
+    const { gpa, size, userData, readFd, writeFd, flags, policy, deadlineMs, trusted } = request;
     const object = this.object;
     const id = withRegionErrors(() =>
-      native.regionAdd(object, gpa, size, userData, readFd, writeFd, flags, POLICY_NUMBER[policy.kind], deadlineMs),
+      native.regionAdd(
+        object,
+        gpa,
+        size,
+        userData,
+        readFd,
+        writeFd,
+        flags,
+        POLICY_NUMBER[policy.kind],
+        deadlineMs,
+        trusted,
+      ),
     );
     const region = new NativeRegion(this, options, request, id, this.#recoveryOf(writeFd));
     this.#regions.set(id, region);

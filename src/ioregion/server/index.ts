@@ -7,4 +7,5 @@ export * from './errors.js';
 export { EventLoopServer, type EventLoopServerOptions } from './event-loop-server.js';
 export { OrderGroup } from './order-group.js';
 export { RegionServerThread, type RegionServerThreadOptions, type ServerResult } from './region-server-thread.js';
+export { type ServedOnThread, serveOnThread, type ThreadOptions, type ThreadRegionOptions } from './serve-on-thread.js';
 export type { ServedModule } from './worker-messages.js';

@@ -6,7 +6,7 @@ import { setAffinity } from '../../native/thread.js';
 import type { RegisterDevice } from '../register-device.js';
 import { BlockingServer } from './blocking-server.js';
 import type { ServedRegion } from './device-map.js';
-import { loadDevice } from './device-module.js';
+import { type DeviceModule, loadDevice } from './device-module.js';
 import { type ServerWorkerData, type ServerWorkerMessage, toPlainEnd } from './worker-messages.js';
 
 /** A device that throws at each access must not flood its owner: the rest is only counted. */
@@ -24,14 +24,13 @@ function deviceErrorReporter(): (error: unknown) => void {
   };
 }
 
+/** Entries that name the same device object (the pieces of one region) share the device. */
 async function loadRegions(data: ServerWorkerData): Promise<ServedRegion<RegisterDevice>[]> {
   const context = { fds: data.fds, shared: data.shared };
-  const load = async (entry: ServerWorkerData['regions'][number]) => ({
-    userData: entry.userData ?? 0,
-    base: entry.base ?? 0,
-    device: await loadDevice(entry.device, context),
-  });
-  return await Promise.all(data.regions.map(load));
+  const modules = [...new Set(data.regions.map((entry) => entry.device))];
+  const loaded = await Promise.all(modules.map((module) => loadDevice(module, context)));
+  const deviceOf = (module: DeviceModule): RegisterDevice => loaded[modules.indexOf(module)]!;
+  return data.regions.map(({ userData = 0, base = 0, device }) => ({ userData, base, device: deviceOf(device) }));
 }
 
 async function open(data: ServerWorkerData): Promise<BlockingServer> {
