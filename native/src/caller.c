@@ -102,11 +102,15 @@ static enum outcome fail_removed(struct caller *caller) {
   return OUTCOME_FAILED;
 }
 
+/* A remover that has not seen the caller parked has set `removed` before: nobody else would free the channel. */
 static enum outcome park(struct caller *caller) {
   pthread_mutex_lock(&caller->dispatcher->lock);
+  bool removed = atomic_load(&caller->region->removed);
   stop_waiting(caller);
-  caller->parked = true;
+  caller->parked = !removed;
   pthread_mutex_unlock(&caller->dispatcher->lock);
+  if (removed) return fail_removed(caller); /* the kick is for the next access */
+  atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_KICK);
   return OUTCOME_INTERRUPTED;
 }
 
@@ -124,12 +128,9 @@ static bool handle_stop(struct caller *caller, enum outcome *outcome) {
     *outcome = fail_channel(caller, FAILURE_DEADLINE, ETIMEDOUT);
     return true;
   }
-  if (bits & (STOP_KICK | STOP_FOREVER)) {
-    atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_KICK);
-    *outcome = park(caller);
-    return true;
-  }
-  return false;
+  if (!(bits & (STOP_KICK | STOP_FOREVER))) return false;
+  *outcome = park(caller);
+  return true;
 }
 
 static void store64(uint8_t *to, uint64_t value) { memcpy(to, &value, sizeof value); }
@@ -151,10 +152,15 @@ static bool posted(const struct caller *caller) {
   return caller->access.write && (caller->region->flags & REGION_POSTED_WRITES);
 }
 
+/* Also after a kick: it is still the same wait, so that kicks do not put the deadline off. */
+static void go_on_waiting(struct caller *caller) {
+  atomic_store_explicit(&caller->wait_deadline_ms, caller->region->deadline_ms, memory_order_relaxed);
+}
+
 static void start_waiting(struct caller *caller) {
   uint32_t sequence = atomic_load_explicit(&caller->wait_sequence, memory_order_relaxed);
   atomic_store_explicit(&caller->wait_sequence, sequence + 1, memory_order_relaxed);
-  atomic_store_explicit(&caller->wait_deadline_ms, caller->region->deadline_ms, memory_order_relaxed);
+  go_on_waiting(caller);
 }
 
 /* With the channel locked: chooses the next stage, or ends the access. True: `*outcome` is what to return. */
@@ -313,11 +319,12 @@ static void unpark(struct caller *caller) {
 
 enum outcome caller_resume(struct caller *caller) {
   unpark(caller);
-  if (caller->stage > STAGE_LOCK && caller->stage < STAGE_FAILED) start_waiting(caller);
+  if (caller->stage > STAGE_LOCK && caller->stage < STAGE_FAILED) go_on_waiting(caller);
   return advance(caller);
 }
 
 enum outcome caller_resolve(struct caller *caller, bool retry) {
+  unpark(caller); /* where the region was removed while it was parked */
   if (!retry) return finish_all_ones(caller);
   struct access access = caller->access;
   finish(caller, OUTCOME_DONE);

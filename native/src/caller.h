@@ -50,7 +50,7 @@ struct caller {
   _Atomic uint32_t wait_deadline_ms; /* 0: not waiting, or without a deadline */
   _Atomic uint32_t expired_sequence;
   uint32_t watched_sequence; /* the watchdog's own notes */
-  uint64_t watched_since_ns;
+  uint64_t watched_ns;
   bool parked; /* in JavaScript with an access under way; under the dispatcher's lock */
   enum stage stage;
   struct access access;

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #define LONGEST_TICK_MS 250
+/* One tick may pass before a wait is noticed, and one before its end is. */
+#define TICKS_PER_DEADLINE 8
 #define NS_PER_MS 1000000ull
 
 static uint64_t now_ns(void) {
@@ -23,15 +25,16 @@ void watchdog_init(struct watchdog *watchdog) {
   pthread_condattr_destroy(&attributes);
 }
 
-/* The sequence number proves that it is still the same wait when the flag is looked at. */
-static void check(struct caller *caller, uint64_t now) {
+/*
+ * Adds up the time spent waiting for the peer; time in JavaScript after a kick does not count. The sequence number
+ * tells one wait from the next, here and where the flag is looked at.
+ */
+static void check(struct caller *caller, uint64_t elapsed) {
   uint32_t deadline_ms = atomic_load(&caller->wait_deadline_ms), sequence = atomic_load(&caller->wait_sequence);
-  if (deadline_ms == 0) {
-    caller->watched_since_ns = 0;
-  } else if (caller->watched_since_ns == 0 || caller->watched_sequence != sequence) {
+  if (caller->watched_sequence != sequence) {
     caller->watched_sequence = sequence;
-    caller->watched_since_ns = now;
-  } else if (now - caller->watched_since_ns >= deadline_ms * NS_PER_MS) {
+    caller->watched_ns = 0;
+  } else if (deadline_ms != 0 && (caller->watched_ns += elapsed) >= deadline_ms * NS_PER_MS) {
     atomic_store(&caller->expired_sequence, sequence);
     stop_raise(&caller->stop, STOP_EXPIRED);
   }
@@ -45,11 +48,13 @@ static void sleep_locked(struct dispatcher *dispatcher) {
 
 static void *watch(void *argument) {
   struct dispatcher *dispatcher = argument;
+  uint64_t last = now_ns();
   pthread_mutex_lock(&dispatcher->lock);
   while (!dispatcher->watchdog.quit) {
     sleep_locked(dispatcher);
     uint64_t now = now_ns();
-    for (struct caller *caller = dispatcher->callers; caller != NULL; caller = caller->next) check(caller, now);
+    for (struct caller *caller = dispatcher->callers; caller != NULL; caller = caller->next) check(caller, now - last);
+    last = now;
   }
   pthread_mutex_unlock(&dispatcher->lock);
   return NULL;
@@ -68,7 +73,7 @@ static int start_thread(struct dispatcher *dispatcher) {
 int watchdog_watch(struct dispatcher *dispatcher, uint32_t deadline_ms) {
   struct watchdog *watchdog = &dispatcher->watchdog;
   if (deadline_ms == 0) return 0;
-  uint32_t tick = deadline_ms / 4 == 0 ? 1 : deadline_ms / 4;
+  uint32_t tick = deadline_ms / TICKS_PER_DEADLINE == 0 ? 1 : deadline_ms / TICKS_PER_DEADLINE;
   if (tick > LONGEST_TICK_MS) tick = LONGEST_TICK_MS;
   if (watchdog->tick_ms == 0 || tick < watchdog->tick_ms) {
     watchdog->tick_ms = tick;
