@@ -398,10 +398,13 @@ static napi_value server_error(napi_env env, napi_callback_info info) {
   return to_i32(env, server->error);
 }
 
-/* The commands before the read in the current batch are done; then the barrier over the siblings starts. */
+/*
+ * The commands before the read in the current batch are done; then the barrier over the siblings starts. The read
+ * counts as done as well: it is no write that a sibling's read must wait for, and two reads would wait for each other.
+ */
 static bool begin_barrier(struct server *server, uint32_t handled) {
   if (server->group == NULL) return false;
-  uint64_t left = (uint64_t)(handled < server->batch ? server->batch - handled : 0) * MESSAGE_BYTES;
+  uint64_t left = (uint64_t)(handled < server->batch ? server->batch - handled - 1 : 0) * MESSAGE_BYTES;
   order_done(server->group, server->slot, server->taken - left);
   if (!server->barrier.active) order_barrier_begin(server->group, server->slot, &server->barrier);
   return true;
