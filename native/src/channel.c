@@ -64,11 +64,12 @@ static int open_pair(int read_fd, int write_fd, struct endpoint *responses, stru
   return error;
 }
 
-/* Finds the channel that any of the two files belongs to; EINVAL where a file would belong to two. */
-static int find_locked(struct channel_list *list, const struct endpoint *responses, const struct endpoint *commands,
-                       struct channel **out) {
+/* Finds the channel, other than `except`, that any of the two files belongs to; EINVAL where a file would belong to two. */
+static int find_locked(struct channel_list *list, const struct channel *except, const struct endpoint *responses,
+                       const struct endpoint *commands, struct channel **out) {
   *out = NULL;
   for (struct channel *c = list->first; c != NULL; c = c->next) {
+    if (c == except) continue;
     bool write_matches = same_file(&c->commands, commands), read_matches = same_file(&c->responses, responses);
     if (!write_matches && !read_matches) continue;
     if (*out != NULL || !write_matches || (responses->fd >= 0 && c->responses.fd >= 0 && !read_matches)) return EINVAL;
@@ -104,7 +105,7 @@ int channel_get(struct channel_list *list, int read_fd, int write_fd, struct cha
   int error = open_pair(read_fd, write_fd, &responses, &commands);
   if (error != 0) return error;
   pthread_mutex_lock(&list->lock);
-  error = find_locked(list, &responses, &commands, out);
+  error = find_locked(list, NULL, &responses, &commands, out);
   if (error == 0 && *out == NULL && (*out = create_locked(list, &responses, &commands)) == NULL) error = ENOMEM;
   if (error == 0) {
     atomic_fetch_add(&(*out)->references, 1);
@@ -156,11 +157,13 @@ static void replace_files(struct channel *channel, struct endpoint *responses, s
 
 int channel_reconnect(struct channel *channel, int read_fd, int write_fd) {
   struct endpoint responses, commands;
+  struct channel *other;
   int error = open_pair(read_fd, write_fd, &responses, &commands);
   if (error != 0) return error;
   pthread_mutex_lock(&channel->list->lock);
+  error = find_locked(channel->list, channel, &responses, &commands, &other);
   /* A caller that waits on a working channel may hold its lock for ever: look before taking it. */
-  if (atomic_load(&channel->failure) == FAILURE_NONE) error = EINVAL;
+  if (error != 0 || other != NULL || atomic_load(&channel->failure) == FAILURE_NONE) error = EINVAL;
   else replace_files(channel, &responses, &commands);
   pthread_mutex_unlock(&channel->list->lock);
   endpoint_close(&responses);

@@ -60,7 +60,7 @@ void channel_list_destroy(struct channel_list *list);
  */
 int channel_get(struct channel_list *list, int read_fd, int write_fd, struct channel **out);
 void channel_put(struct channel *channel);
-/* Puts new files in place of a failed channel's. EINVAL where it has not failed. */
+/* Puts new files in place of a failed channel's. EINVAL where it has not failed, or the files are another channel's. */
 int channel_reconnect(struct channel *channel, int read_fd, int write_fd);
 
 /* Returns 0, or -EINTR where `word` was raised first. */

@@ -182,7 +182,10 @@ export interface DispatcherBinding {
   regionRemove(dispatcher: DispatcherObject, gpa: bigint, size: bigint, flags: number): void;
   /** True where the region's channel has failed and has not been reconnected. */
   regionFailed(dispatcher: DispatcherObject, regionId: number): boolean;
-  /** New fds for the failed channel of a region; its waiters retry. EINVAL where the channel has not failed. */
+  /**
+   * New fds for the failed channel of a region; its waiters retry. EINVAL where the channel has not failed, or where one
+   * of the fds belongs to another channel.
+   */
   regionReconnect(dispatcher: DispatcherObject, regionId: number, readFd: number, writeFd: number): void;
   /** [reads, writes, posted writes, failures, accesses ended by policy] of a region. */
   regionStats(dispatcher: DispatcherObject, regionId: number): [number, number, number, number, number];
@@ -251,7 +254,10 @@ export interface ServerBinding {
    */
   exchangeFunction(server: ServerObject, wait: boolean): (responses: number) => number;
   serverError(server: ServerObject): number;
-  /** Declares the first `handled` commands of the last batch done, then waits until all earlier writes on sibling fds are. False where stopped. */
+  /**
+   * Before carrying out the read that is command number `handled` of the last batch: declares the commands before it
+   * done, then waits until all earlier writes on sibling fds are. False where stopped.
+   */
   barrier(server: ServerObject, handled: number): boolean;
   /** The same without waiting: true where nothing earlier is left. */
   barrierNow(server: ServerObject, handled: number): boolean;
