@@ -50,7 +50,7 @@ export function readAnyAsync(
 ): Promise<void> | undefined {
   if (size === 8) return readEightAsync(device, offset, value);
   const answer = device.read(offset, size);
-  if (typeof answer !== 'number') return answer.then((late) => value.set(truncate(late, size), 0));
+  if (isThenable(answer)) return Promise.resolve(answer).then((late) => value.set(truncate(late, size), 0));
   value.set(truncate(answer, size), 0);
   return undefined;
 }
@@ -72,7 +72,17 @@ export function writeAnyAsync(
   value: AccessValue,
 ): Promise<void> | undefined {
   if (size === 8) return writeEightAsync(device, offset, value);
-  return device.write(offset, size, truncate(value.low, size)) ?? undefined;
+  const pending: unknown = device.write(offset, size, truncate(value.low, size));
+  return isThenable(pending) ? settled(pending) : undefined;
+}
+
+/** A method typed `void` may return anything, as an arrow function that assigns does: only this is waited for. */
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+async function settled(pending: PromiseLike<unknown>): Promise<void> {
+  await pending;
 }
 
 async function writeEightAsync(device: AsyncRegisterDevice, offset: number, value: AccessValue): Promise<void> {
