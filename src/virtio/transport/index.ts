@@ -1,0 +1,8 @@
+/** The transport of a device without its registers: what modern and legacy windows have in common. */
+export { ConfigAccess } from './config-access.js';
+export { DRIVER_BITS, type DriverInterface, nextStatus } from './device-status.js';
+export { Features } from './features.js';
+export { type QueueArea, QueueRegisters } from './queue-registers.js';
+export { QueueSet, type QueueStage } from './queue-set.js';
+export type { Refusals } from './refusals.js';
+export { TransportCore, type TransportOptions } from './transport-core.js';
