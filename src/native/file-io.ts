@@ -58,11 +58,6 @@ export class FileIo implements Disposable {
     );
   }
 
-  /** Requests that the next `submit` will submit. */
-  get prepared(): number {
-    return this.#prepared;
-  }
-
   /** Slots submitted and not completed. */
   get inFlight(): number {
     return this.#pending;

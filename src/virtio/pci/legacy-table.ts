@@ -1,0 +1,90 @@
+/** The legacy header of a transitional device as a register table (4.1.4.10). */
+import type { RegisterTable } from '../../ioregion/device.js';
+import { LegacyCfg } from '../spec/index.js';
+
+export const legacyTable = {
+  name: 'legacy',
+  description:
+    'Legacy interface of a transitional device (4.1.4.10). Device configuration follows, at 0x14 without MSI-X.',
+  size: LegacyCfg.sizeWithMsix,
+  registers: [
+    {
+      offset: LegacyCfg.deviceFeatures,
+      width: 4,
+      name: 'DEVICE_FEATURES',
+      access: 'ro',
+      description: 'Feature bits 0 to 31 offered.',
+      onRead: 'the bits',
+    },
+    {
+      offset: LegacyCfg.driverFeatures,
+      width: 4,
+      name: 'DRIVER_FEATURES',
+      access: 'rw',
+      description: 'Feature bits 0 to 31 that the driver accepts.',
+      onRead: 'the bits, as written',
+      onWrite: 'stored until DRIVER_OK, refused from there on',
+    },
+    {
+      offset: LegacyCfg.queueAddress,
+      width: 4,
+      name: 'QUEUE_ADDRESS',
+      access: 'rw',
+      description: 'gpa of the selected queue, divided by 4096.',
+      onRead: 'the page; zero where the queue is not enabled',
+      onWrite: 'enables the queue, until DRIVER_OK',
+    },
+    {
+      offset: LegacyCfg.queueSize,
+      width: 2,
+      name: 'QUEUE_SIZE',
+      access: 'ro',
+      description: 'Queue Size of the selected queue; zero where there is none.',
+      onRead: 'the size',
+    },
+    { offset: LegacyCfg.queueSelect, width: 2, name: 'QUEUE_SELECT', access: 'rw', description: 'Selects a queue.' },
+    {
+      offset: LegacyCfg.queueNotify,
+      width: 2,
+      name: 'QUEUE_NOTIFY',
+      access: 'rw',
+      description: 'Doorbell of all queues.',
+      onWrite: 'kicks the queue with that index',
+    },
+    {
+      offset: LegacyCfg.deviceStatus,
+      width: 1,
+      name: 'DEVICE_STATUS',
+      access: 'rw',
+      description: 'Device status (2.1), without FEATURES_OK.',
+      onRead: 'the status; after a write of zero, not zero until the reset is done',
+      onWrite: 'moves the status; zero resets the device',
+    },
+    {
+      offset: LegacyCfg.isrStatus,
+      width: 1,
+      name: 'ISR_STATUS',
+      access: 'ro',
+      description: 'As in the ISR window.',
+      onRead: 'clears it and releases INTA#',
+    },
+    {
+      offset: LegacyCfg.configMsixVector,
+      width: 2,
+      name: 'CONFIG_MSIX_VECTOR',
+      access: 'rw',
+      description: 'Only while MSI-X is enabled. MSI-X vector of configuration changes.',
+      onRead: 'the vector in force',
+      onWrite: 'a vector that the table does not have is refused: 0xffff is read back',
+    },
+    {
+      offset: LegacyCfg.queueMsixVector,
+      width: 2,
+      name: 'QUEUE_MSIX_VECTOR',
+      access: 'rw',
+      description: 'Only while MSI-X is enabled. MSI-X vector of the selected queue.',
+      onRead: 'the vector in force',
+      onWrite: 'a vector that the table does not have is refused: 0xffff is read back',
+    },
+  ],
+} as const satisfies RegisterTable;
