@@ -13,6 +13,7 @@
         "native/src/ioctl.c",
         "native/src/memory_slots.c",
         "native/src/mapping.c",
+        "native/src/mapping_table.c",
         "native/src/socket_path.c",
         "native/src/socket.c",
         "native/src/fd_passing.c",
@@ -32,7 +33,10 @@
         "native/src/uring.c",
         "native/src/file_io.c",
         "native/src/file_io_binding.c",
-        "native/src/image_file.c"
+        "native/src/image_file.c",
+        "native/src/io_vector.c",
+        "native/src/tap.c",
+        "native/src/pty.c"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
       "cflags_c": ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wno-unused-parameter", "-fvisibility=hidden"],

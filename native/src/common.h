@@ -33,6 +33,9 @@ bool register_order_group(napi_env env, napi_value exports);
 bool register_server(napi_env env, napi_value exports);
 bool register_file_io(napi_env env, napi_value exports);
 bool register_image_file(napi_env env, napi_value exports);
+bool register_io_vector(napi_env env, napi_value exports);
+bool register_tap(napi_env env, napi_value exports);
+bool register_pty(napi_env env, napi_value exports);
 
 /*
  * Arguments. Every get_* checks the JavaScript type and range, throws a TypeError or RangeError with a stable code

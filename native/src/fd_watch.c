@@ -63,12 +63,14 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
   struct watch *watch = handle->data;
   napi_env env = watch->env;
   napi_handle_scope scope;
-  napi_value callback, receiver, argument;
+  napi_value callback, receiver;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, watch->callback, &callback) == napi_ok &&
-      napi_get_global(env, &receiver) == napi_ok && (argument = to_i32(env, status)) != NULL &&
-      napi_make_callback(env, watch->context, receiver, callback, 1, &argument, NULL) != napi_ok)
-    report_exception(env);
+      napi_get_global(env, &receiver) == napi_ok) {
+    napi_value arguments[] = {to_i32(env, status), to_i32(env, events & (UV_READABLE | UV_WRITABLE))};
+    if (napi_make_callback(env, watch->context, receiver, callback, LENGTH_OF(arguments), arguments, NULL) != napi_ok)
+      report_exception(env);
+  }
   napi_close_handle_scope(env, scope);
 }
 
@@ -109,7 +111,7 @@ static napi_value activate(struct watch *watch) {
 napi_value watch_descriptor(napi_env env, int fd, napi_value callback) {
   napi_valuetype type;
   if (napi_typeof(env, callback, &type) != napi_ok || type != napi_function)
-    return throw_type(env, "onReadable must be a function");
+    return throw_type(env, "onReady must be a function");
   struct watch *watch = calloc(1, sizeof *watch);
   if (watch == NULL) return throw_errno(env, ENOMEM, "calloc");
   *watch = (struct watch){.env = env, .holders = 1};
@@ -156,11 +158,25 @@ static napi_value ref_watch(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
+static napi_value select_events(napi_env env, napi_callback_info info) {
+  struct args args;
+  void *data;
+  int events;
+  if (!get_args(env, info, 2, &args) || !arg_external(&args, 0, "watch", &watch_tag, &data) ||
+      !arg_i32(&args, 1, "events", 0, UV_READABLE | UV_WRITABLE, &events))
+    return NULL;
+  struct watch *watch = data;
+  if (watch->closing) return undefined_value(env);
+  int status = events == 0 ? uv_poll_stop(&watch->poll) : uv_poll_start(&watch->poll, events, on_ready);
+  return status < 0 ? throw_errno(env, -status, "uv_poll_start") : undefined_value(env);
+}
+
 bool register_fd_watch(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
       {"watchFd", watch_fd},
       {"unwatchFd", unwatch_fd},
       {"refWatch", ref_watch},
+      {"watchEvents", select_events},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

@@ -11,25 +11,7 @@ static bool to_bytes(double value, uint64_t *out) {
   return true;
 }
 
-/* The address of a segment, or NULL. */
-static void *segment_address(const struct file_segment *segment, const struct mapping_table *table) {
-  if (segment->mapping >= table->count || table->entries[segment->mapping] == NULL) return NULL;
-  return mapping_range(table->entries[segment->mapping], segment->offset, segment->length);
-}
-
-static int translate_segments(const struct file_segment *segments, uint32_t count, const struct mapping_table *table,
-                              struct iovec *vectors) {
-  for (uint32_t i = 0; i < count; i++) {
-    const volatile struct file_segment *shared = &segments[i];
-    const struct file_segment segment = {shared->mapping, shared->offset, shared->length};
-    void *address = segment_address(&segment, table);
-    if (address == NULL) return EFAULT;
-    vectors[i] = (struct iovec){address, segment.length};
-  }
-  return 0;
-}
-
-int file_call_translate(const struct file_request *request, const struct file_segment *segments,
+int file_call_translate(const struct file_request *request, const struct segment *segments,
                         const struct mapping_table *table, struct iovec *vectors, uint32_t capacity,
                         struct file_call *call) {
   const volatile struct file_request *shared = request;
@@ -38,7 +20,7 @@ int file_call_translate(const struct file_request *request, const struct file_se
   if (op > FILE_ZERO_RANGE || !to_bytes(shared->position, &call->position) || !to_bytes(shared->length, &call->length))
     return EINVAL;
   if (op > FILE_WRITE) return 0;
-  return count == 0 || count > capacity ? EINVAL : translate_segments(segments, count, table, vectors);
+  return count == 0 || count > capacity ? EINVAL : mapping_table_translate(table, segments, count, vectors);
 }
 
 int file_call_fallocate_mode(enum file_op op) {

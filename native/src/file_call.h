@@ -1,14 +1,8 @@
-/*
- * The requests of a file_io as JavaScript writes them, and as system calls take them. Addresses never come from
- * JavaScript: a segment names an attached mapping, an offset and a length, which are checked here, in a copy, because
- * the area may change under us.
- */
+/* The requests of a file_io as JavaScript writes them, and as system calls take them. */
 #ifndef IOREGION_FILE_CALL_H
 #define IOREGION_FILE_CALL_H
 
-#include "mapping.h"
-
-#include <sys/uio.h>
+#include "mapping_table.h"
 
 /* Fixed by src/native/file-request.ts. */
 enum file_op { FILE_READ, FILE_WRITE, FILE_SYNC, FILE_PUNCH_HOLE, FILE_ZERO_RANGE };
@@ -23,17 +17,6 @@ struct file_request {
 };
 _Static_assert(sizeof(struct file_request) == 32, "laid out in src/native/file-request.ts");
 
-struct file_segment {
-  uint32_t mapping, offset, length;
-};
-_Static_assert(sizeof(struct file_segment) == 12, "laid out in src/native/file-request.ts");
-
-/* Mappings by the index that segments name. */
-struct mapping_table {
-  struct mapping **entries; /* NULL: detached */
-  uint32_t count;
-};
-
 /* A checked request. */
 struct file_call {
   enum file_op op;
@@ -44,7 +27,7 @@ struct file_call {
 };
 
 /* Fills `call`, and `vectors` for reads and writes, which has room for `capacity`. Returns 0, EINVAL or EFAULT. */
-int file_call_translate(const struct file_request *request, const struct file_segment *segments,
+int file_call_translate(const struct file_request *request, const struct segment *segments,
                         const struct mapping_table *table, struct iovec *vectors, uint32_t capacity,
                         struct file_call *call);
 

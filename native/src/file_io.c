@@ -8,8 +8,6 @@
 #include <unistd.h>
 
 #define LOWEST_DUPLICATE 3
-/* More than the regions guest memory may have. */
-#define MAX_MAPPINGS 1024
 
 static void *carve(uint8_t **at, size_t length) {
   void *part = *at;
@@ -20,29 +18,28 @@ static void *carve(uint8_t **at, size_t length) {
 static int allocate_area(struct file_io *io) {
   size_t slots = io->slots, segments = slots * io->segments_per_slot;
   size_t slot_length = sizeof(struct file_request) + 2 * sizeof(uint32_t);
-  io->memory_length = slots * slot_length + segments * sizeof(struct file_segment);
+  io->memory_length = slots * slot_length + segments * sizeof(struct segment);
   io->memory = calloc(1, io->memory_length);
   if (io->memory == NULL) return ENOMEM;
   uint8_t *at = io->memory;
   io->area.requests = carve(&at, slots * sizeof(struct file_request));
   io->area.submitted = carve(&at, slots * sizeof(uint32_t));
   io->area.completed = carve(&at, slots * sizeof(uint32_t));
-  io->area.segments = carve(&at, segments * sizeof(struct file_segment));
+  io->area.segments = carve(&at, segments * sizeof(struct segment));
   return 0;
 }
 
 static int allocate(struct file_io *io) {
   io->vectors = calloc((size_t)io->slots * io->segments_per_slot, sizeof *io->vectors);
-  io->mappings.entries = calloc(MAX_MAPPINGS, sizeof(struct mapping *));
   io->busy = calloc(io->slots, sizeof *io->busy);
   io->accepted = calloc(io->slots, sizeof *io->accepted);
-  bool complete = io->vectors != NULL && io->mappings.entries != NULL && io->busy != NULL && io->accepted != NULL;
-  return complete ? allocate_area(io) : ENOMEM;
+  bool complete = io->vectors != NULL && io->busy != NULL && io->accepted != NULL;
+  return complete && mapping_table_init(&io->mappings) == 0 ? allocate_area(io) : ENOMEM;
 }
 
 static void free_memory(struct file_io *io) {
   free(io->vectors);
-  free(io->mappings.entries);
+  mapping_table_free(&io->mappings);
   free(io->busy);
   free(io->accepted);
   free(io->memory);
@@ -75,24 +72,14 @@ void file_io_drop(struct file_io *io) {
 /* ---- mappings */
 
 int32_t file_io_attach(struct file_io *io, struct mapping *mapping) {
-  struct mapping_table *table = &io->mappings;
-  uint32_t index = 0;
-  while (index < table->count && table->entries[index] != NULL) index++;
-  if (index == MAX_MAPPINGS) return -ENOSPC;
-  if (index == table->count) table->count++;
-  table->entries[index] = mapping;
-  mapping_hold(mapping);
-  if (io->in_flight != 0) mapping_pin(mapping, false);
-  return (int32_t)index;
+  int32_t index = mapping_table_add(&io->mappings, mapping);
+  if (index >= 0 && io->in_flight != 0) mapping_pin(mapping, false);
+  return index;
 }
 
 int file_io_detach(struct file_io *io, uint32_t index) {
-  struct mapping_table *table = &io->mappings;
-  if (index >= table->count || table->entries[index] == NULL) return ENOENT;
-  if (io->in_flight != 0) return EBUSY;
-  mapping_drop(table->entries[index]);
-  table->entries[index] = NULL;
-  return 0;
+  if (mapping_table_get(&io->mappings, index) == NULL) return ENOENT;
+  return io->in_flight != 0 ? EBUSY : mapping_table_remove(&io->mappings, index);
 }
 
 static void pin_all(struct file_io *io) {
@@ -224,7 +211,5 @@ void file_io_close(struct file_io *io) {
   uring_close(&io->ring);
   close(io->fd);
   io->fd = -1;
-  for (uint32_t i = 0; i < io->mappings.count; i++)
-    if (io->mappings.entries[i] != NULL) mapping_drop(io->mappings.entries[i]);
-  io->mappings.count = 0;
+  mapping_table_clear(&io->mappings);
 }

@@ -18,7 +18,7 @@ struct file_io_area {
   struct file_request *requests; /* one for each slot */
   uint32_t *submitted;           /* slots to submit, in order */
   uint32_t *completed;           /* slots done, in order */
-  struct file_segment *segments; /* segments_per_slot for each slot */
+  struct segment *segments; /* segments_per_slot for each slot */
 };
 
 struct file_io {

@@ -19,6 +19,7 @@ export type CallerObject = NativeObject<'caller'>;
 export type VcpuObject = NativeObject<'vcpu'>;
 export type OrderGroupObject = NativeObject<'order-group'>;
 export type ServerObject = NativeObject<'server'>;
+export type IoVectorObject = NativeObject<'io-vector'>;
 export type FileIoObject = NativeObject<'file-io'>;
 
 /** native/src/fd.c */
@@ -60,8 +61,10 @@ export interface FdBinding {
 
 /** native/src/fd_watch.c: readiness on this thread's event loop (uv_poll). */
 export interface FdWatchBinding {
-  /** Calls `onReadable(status)` (0 or a negative errno) each time `fd` is readable, until unwatched. */
-  watchFd(fd: number, onReadable: (status: number) => void): WatchObject;
+  /** Calls `onReady(status, events)` (0 or a negative errno) each time `fd` is readable, until unwatched. */
+  watchFd(fd: number, onReady: (status: number, events: number) => void): WatchObject;
+  /** What is waited for from now on: readable 1 | writable 2, or 0 for nothing. */
+  watchEvents(watch: WatchObject, events: number): void;
   /** Idempotent. The fd may be closed only afterwards. */
   unwatchFd(watch: WatchObject): void;
   /** A watch that is not referenced does not keep the event loop alive. */
@@ -304,6 +307,50 @@ export interface ImageFileBinding {
   fileEnd(fd: number): number;
 }
 
+/** native/src/io_vector.c: readv(2) and writev(2) on pieces of mappings. */
+export interface IoVectorBinding {
+  /** A list of up to 65536 segments. */
+  ioVectorCreate(capacity: number): IoVectorObject;
+  /** The list: {mapping, offset, length} as three 32-bit words each. */
+  ioVectorArea(vector: IoVectorObject): ArrayBuffer;
+  /** The number by which segments name the mapping. The mapping may be unmapped all the same: transfers end with -EFAULT then. */
+  ioVectorAttach(vector: IoVectorObject, mapping: MappingObject): number;
+  ioVectorDetachAll(vector: IoVectorObject): void;
+  /**
+   * The function that reads from `fd` into `count` (at most 1024) segments from number `first` on, and returns the number
+   * of bytes or a negative errno: -EFAULT also where a segment is not inside its mapping, -EINVAL where there are too many.
+   */
+  ioVectorReadFunction(vector: IoVectorObject): (fd: number, first: number, count: number) => number;
+  /** The same for writing. */
+  ioVectorWriteFunction(vector: IoVectorObject): (fd: number, first: number, count: number) => number;
+}
+
+/** native/src/tap.c */
+export interface TapBinding {
+  /** A queue of the TAP device `name` (made where it does not exist; `%d` takes a free number), non-blocking, with vnet header. */
+  tapOpen(name: string, multiQueue: boolean): { fd: number; name: string; flags: number };
+  /** TUNGETIFF: the same for a descriptor from elsewhere. */
+  tapDescribe(fd: number): { fd: number; name: string; flags: number };
+  /** TUNSETOFFLOAD: TUN_F_* of the device, so of all its queues. EINVAL where the kernel does not know one. */
+  tapSetOffload(fd: number, offloads: number): void;
+  /** TUNSETVNETHDRSZ in bytes, 10 to 64. */
+  tapSetHeaderSize(fd: number, size: number): void;
+  /** TUNSETQUEUE: a queue that is not enabled gets no packets. Only with `multiQueue`. */
+  tapEnableQueue(fd: number, enabled: boolean): void;
+}
+
+/** native/src/pty.c */
+export interface PtyBinding {
+  /** A pseudoterminal in raw mode: its master, non-blocking, and the path of the other end. */
+  ptyOpen(): { fd: number; path: string };
+  /** Raw mode; returns the mode before, for `terminalRestore`. */
+  terminalSetRaw(fd: number): Uint8Array;
+  terminalRestore(fd: number, mode: Uint8Array): void;
+  /** [columns, rows] */
+  terminalSize(fd: number): [number, number];
+  terminalSetSize(fd: number, columns: number, rows: number): void;
+}
+
 export interface NativeBinding
   extends FdBinding,
     FdWatchBinding,
@@ -316,7 +363,10 @@ export interface NativeBinding
     OrderGroupBinding,
     ServerBinding,
     FileIoBinding,
-    ImageFileBinding {}
+    ImageFileBinding,
+    IoVectorBinding,
+    TapBinding,
+    PtyBinding {}
 
 const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 

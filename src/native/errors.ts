@@ -133,6 +133,27 @@ export class FileInUseError extends IoregionError {
   }
 }
 
+/** A TAP device cannot be used (`ERR_IOREGION_TAP`). */
+export class TapError extends IoregionError {
+  /** `failure` absent: it is no TAP queue with a vnet header. */
+  constructor(name: string, failure?: NativeSystemError) {
+    super('ERR_IOREGION_TAP', `${name}: ${tapReason(failure)}`, failure === undefined ? {} : systemDetails(failure));
+  }
+}
+
+const TAP_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'this host has no /dev/net/tun: load the module tun, or give the container the device',
+  EPERM:
+    'this process may not: it needs CAP_NET_ADMIN, or a device made for its user (ip tuntap add … mode tap user …)',
+  EBUSY: 'somebody uses the TAP device: close it there, or make it with multi_queue',
+  EINVAL: 'an interface of that name is of another kind, or was made with (or without) multi_queue',
+};
+
+function tapReason(failure: NativeSystemError | undefined): string {
+  if (failure === undefined) return 'not a TAP queue opened with IFF_NO_PI and IFF_VNET_HDR';
+  return `${TAP_REASONS[failure.code] ?? 'the TAP device cannot be opened'} (${failure.message})`;
+}
+
 function systemDetails(failure: NativeSystemError): ErrorDetails {
   return { errno: failure.errno, errnoName: failure.code, syscall: failure.syscall, cause: failure };
 }

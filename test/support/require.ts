@@ -5,7 +5,7 @@
 import { describe, it } from 'vitest';
 import { type Requirement, skipsAreFailures, unmet } from './requirements.js';
 
-export { file, kvmDevice, program, type Requirement } from './requirements.js';
+export { file, kvmDevice, program, type Requirement, tapDevices } from './requirements.js';
 
 /** `describe`, where every requirement is met. */
 export function describeWhere(requirements: readonly Requirement[], name: string, body: () => void): void {

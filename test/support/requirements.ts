@@ -1,6 +1,7 @@
 /** What a test may need from its host, whatever runs the test. */
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { TapQueue } from 'ioregion/native';
 
 /** Why a test cannot run here, or undefined where it can. */
 export type Requirement = () => string | undefined;
@@ -15,11 +16,21 @@ export const kvmDevice: Requirement = () => {
   }
 };
 
-/** A program on the PATH that answers `--version`. */
-export function program(name: string): Requirement {
+/** The right to make TAP devices. */
+export const tapDevices: Requirement = () => {
+  try {
+    TapQueue.open({ name: 'iotest%d' }).close();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+/** A program on the PATH that answers `--version`, or another option of that kind. */
+export function program(name: string, version = '--version'): Requirement {
   return () => {
     try {
-      execFileSync(name, ['--version'], { stdio: 'ignore', timeout: 10_000 });
+      execFileSync(name, [version], { stdio: 'ignore', timeout: 10_000 });
       return undefined;
     } catch {
       return `${name} is not installed`;

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { EventFd, Fd, FdWatch, native, pipe } from 'ioregion/native';
+import { EventFd, Fd, FdWatch, native, pipe, WatchEvent } from 'ioregion/native';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectOpenFds, openFds, threadCount } from '../../support/open-fds.js';
 import { layer, runScript } from '../../support/script.js';
@@ -47,6 +47,27 @@ describe('FdWatch', () => {
     expect(await readable).toBe(0);
     expect(readEnd.read(new Uint8Array(1))).toBe(0);
     readEnd.close();
+  });
+
+  it('waits for what is selected, and for nothing while it is paused', async () => {
+    const { readEnd, writeEnd } = pipe();
+    const seen: number[] = [];
+    const watch = new FdWatch(writeEnd, (_status, events) => seen.push(events));
+    await turn();
+    await turn();
+    expect(seen).toEqual([]);
+    watch.select(WatchEvent.readable | WatchEvent.writable);
+    await expect.poll(() => seen.length).toBeGreaterThan(0);
+    watch.select(0);
+    const { length } = seen;
+    await turn();
+    await turn();
+    expect(seen).toEqual(Array(length).fill(WatchEvent.writable));
+    expect(() => watch.select(4)).toThrow(RangeError);
+    watch.close();
+    watch.select(WatchEvent.writable);
+    readEnd.close();
+    writeEnd.close();
   });
 
   it('makes no call after close, which may be repeated', async () => {

@@ -14,7 +14,12 @@ const RUNS = 400;
 /** Functions that wait for something that may never come. */
 const BLOCKING = new Set(['barrier', 'resume', 'poll']);
 /** Functions that give out descriptors, which are closed again. */
-const OPENING = new Set(['dup', 'eventfd', 'memfd', 'timerfd', 'pipe', 'socketpair', 'unixListen', 'unixConnect']);
+const OPENING = new Set(
+  ['dup', 'eventfd', 'memfd', 'timerfd', 'pipe', 'socketpair', 'unixListen', 'unixConnect'].concat(
+    'tapOpen',
+    'ptyOpen',
+  ),
+);
 /** Functions whose small integers are sizes and flags, never descriptors. */
 const WITHOUT_FDS = new Set(['eventfd', 'memfd', 'setAffinity', 'madvise', 'msync']);
 
@@ -46,6 +51,7 @@ function nativeObjects(): unknown[] {
     unmappedObject,
     native.dispatcherCreate(),
     native.orderGroupCreate(),
+    native.ioVectorCreate(4),
     released,
   ];
 }
@@ -120,7 +126,8 @@ function failureOf(call: () => unknown): unknown {
 
 function closeOpened(name: string, result: unknown): void {
   if (!OPENING.has(name)) return;
-  for (const number of [result].flat()) closeSync(number as number);
+  const opened = typeof result === 'object' && result !== null && 'fd' in result ? result.fd : result;
+  for (const number of [opened].flat()) closeSync(number as number);
 }
 
 function attempt(name: string, values: readonly unknown[]): void {

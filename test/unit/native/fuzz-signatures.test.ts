@@ -43,6 +43,15 @@ const signatures: Record<string, Kind[]> = {
   shutdown: ['fd'],
   sendFds: ['fd', 'bytes', 'fds'],
   recvFds: ['fd', 'bytes', 'small'],
+  ioVectorCreate: ['small'],
+  tapDescribe: ['fd'],
+  tapSetOffload: ['fd', 'small'],
+  tapSetHeaderSize: ['fd', 'small'],
+  tapEnableQueue: ['fd', 'bool'],
+  terminalSetRaw: ['fd'],
+  terminalRestore: ['fd', 'bytes'],
+  terminalSize: ['fd'],
+  terminalSetSize: ['fd', 'small', 'small'],
   fileIoOpen: ['fd', 'small', 'small', 'bool'],
   canTryRead: ['fd'],
   lockFile: ['fd', 'bool'],
@@ -102,6 +111,7 @@ describe('functions of the addon that are called with the right types', () => {
       openSync('/dev/null', 'r+'),
       openSync(directory, 'r'),
       native.unixListen(join(directory, 'listener'), 0o600, 2),
+      native.ptyOpen().fd,
     ];
     mappings = [
       native.mmap(-1, 4 * PAGE_SIZE, 0, 3, false),
