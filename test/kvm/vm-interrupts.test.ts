@@ -1,72 +1,19 @@
 import { EXIT_REASONS, Kvm, type Vm } from 'ioregion/kvm';
 import { EventFd, pipe } from 'ioregion/native';
 import { expect, it } from 'vitest';
+import {
+  expectExitPort,
+  expectInterrupt,
+  guestTakingMessages,
+  guestWithPic,
+  MSI_ADDRESS,
+  MSI_VECTOR,
+  PIC_DATA,
+  PIN,
+} from '../support/interrupted-guest.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
-import { EXIT_PORT, exit, inAl, outAl } from '../support/tiny-code.js';
-import { type TinyGuest, tinyGuest } from '../support/tiny-guest.js';
-
-const MSI_ADDRESS = 0xfee0_0000;
-const MSI_VECTOR = 0x31;
-const PIC_VECTORS = 0x20;
-const PIN = 5;
-const HANDLER = 0x2000;
-const LAPIC_SPURIOUS = 0xf0;
-const LAPIC_ENABLED = 0x100;
-
-const PIC_COMMAND = 0x20;
-const PIC_DATA = 0x21;
-const END_OF_INTERRUPT = 0x20;
-const movAl = (value: number): number[] => [0xb0, value];
-const outValue = (port: number, value: number): number[] => [...movAl(value), ...outAl(port)];
-const enableInterrupts = [0xfb];
-const returnFromInterrupt = [0xcf];
-
-/** Initialises the master PIC for vectors from 0x20 and unmasks every line. */
-const initialisePic = [
-  outValue(PIC_COMMAND, 0x11),
-  outValue(PIC_DATA, PIC_VECTORS),
-  outValue(PIC_DATA, 0x04),
-  outValue(PIC_DATA, 0x01),
-  outValue(PIC_DATA, 0x00),
-].flat();
-/** 20 million turns, then the exit below: a second or so at full speed, half a minute where the guest is emulated. */
-const waitLong = [0x66, 0xb9, 0x00, 0x2d, 0x31, 0x01, 0xf3, 0x90, 0x67, 0xe2, 0xfb];
-
-/** Reports the interrupt to the host, then acknowledges it. */
-const handler = [...exit, ...outValue(PIC_COMMAND, END_OF_INTERRUPT), ...exit, ...returnFromInterrupt];
-
-/** A real mode guest that gets ready, tells the host, then waits (but not for ever) for the interrupt `vector`. */
-function waitingGuest(vector: number, ready: readonly number[]): TinyGuest {
-  const guest = tinyGuest([...ready, ...exit, ...enableInterrupts, ...waitLong, ...exit], {
-    prepare: (vm) => vm.interrupts.createIrqchip(),
-  });
-  guest.memory.set(handler, HANDLER);
-  new DataView(guest.memory.buffer).setUint32(4 * vector, HANDLER, true);
-  expectExitPort(guest);
-  return guest;
-}
-
-/** A guest whose local APIC takes messages. */
-function guestTakingMessages(): TinyGuest {
-  const guest = waitingGuest(MSI_VECTOR, []);
-  const lapic = guest.state.lapic();
-  const view = new DataView(lapic.buffer);
-  view.setUint32(LAPIC_SPURIOUS, view.getUint32(LAPIC_SPURIOUS, true) | LAPIC_ENABLED, true);
-  guest.state.setLapic(lapic);
-  return guest;
-}
-
-const guestWithPic = (): TinyGuest => waitingGuest(PIC_VECTORS + PIN, initialisePic);
-
-function expectExitPort({ run, page }: TinyGuest): void {
-  expect([run(), page.io.port]).toEqual([EXIT_REASONS.KVM_EXIT_IO, EXIT_PORT]);
-}
-
-/** The next exit is the handler's: the guest has taken the interrupt. */
-function expectInterrupt(guest: TinyGuest): void {
-  expectExitPort(guest);
-  expect(Number(guest.state.regs().rip)).toBe(HANDLER + exit.length);
-}
+import { EXIT_PORT, exit, inAl } from '../support/tiny-code.js';
+import { tinyGuest } from '../support/tiny-guest.js';
 
 function withVm(check: (vm: Vm) => void): void {
   using kvm = Kvm.open();
