@@ -1,6 +1,5 @@
 /** The loopback dispatcher under the contract suite: its vCPUs are Workers that call it. */
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { kickLoopbackCaller, LoopbackDispatcher, RegionFailure } from 'ioregion/ioregion';
 import type { FailureRecord } from 'ioregion/native';
@@ -16,9 +15,6 @@ import type {
 } from './harness.js';
 import { Decision, type LoopbackReply, type LoopbackRequest, type LoopbackVcpuData } from './loopback-protocol.js';
 import { RunEvents } from './run-events.js';
-
-/** Workers need real JavaScript. */
-const WORKER = fileURLToPath(new URL('../../dist/test/contract/loopback-vcpu.js', import.meta.url));
 
 class LoopbackMachine implements ContractMachine {
   readonly dispatcher = new LoopbackDispatcher();
@@ -57,7 +53,7 @@ class LoopbackVcpu implements ContractVcpu {
     this.#machine = machine;
     const decision = this.#decision.buffer as SharedArrayBuffer;
     const data: LoopbackVcpuData = { dispatcherId: machine.dispatcher.id, vcpu, decision };
-    this.#worker = new Worker(WORKER, { workerData: data });
+    this.#worker = new Worker(new URL('./loopback-vcpu.js', import.meta.url), { workerData: data });
     this.#exited = once(this.#worker, 'exit');
   }
 

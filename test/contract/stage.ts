@@ -80,11 +80,11 @@ export class Stage {
     return this.vcpu.start(accesses).results;
   }
 
-  /** Uses up a kick that may have come after the end of a run. */
-  async absorbKick(vcpu: ContractVcpu): Promise<void> {
+  /** Uses up kicks that may have come after the end of a run. */
+  async absorbKicks(): Promise<void> {
     const gpa = MMIO_BASE + 16 * REGION_BYTES;
     this.region({ gpa, postedWrites: true });
-    await vcpu.start([write('mmio', gpa, 1, 0)]).results;
+    await Promise.all(this.machine.vcpus.map((vcpu) => vcpu.start([write('mmio', gpa, 1, 0)]).results));
   }
 
   async #clear(): Promise<void> {

@@ -5,13 +5,16 @@
 import { describe } from 'vitest';
 import { FD_KINDS } from './channel.js';
 import { describeDelivery } from './clauses/delivery.js';
+import { describeDeviceOrder } from './clauses/device-order.js';
 import { describeFailures } from './clauses/failures.js';
 import { describeInterruption } from './clauses/interruption.js';
 import { describeLeaving } from './clauses/leaving.js';
 import { describeOrdering } from './clauses/ordering.js';
 import { describePolicies } from './clauses/policies.js';
 import { describePosted } from './clauses/posted.js';
+import { describeRegions } from './clauses/regions.js';
 import { describeRemoval } from './clauses/removal.js';
+import { describeServers } from './clauses/servers.js';
 import { describeWire } from './clauses/wire.js';
 import type { ContractHarness } from './harness.js';
 import { Stage } from './stage.js';
@@ -26,10 +29,13 @@ const CLAUSES = [
   describeRemoval,
   describeFailures,
   describePolicies,
+  describeServers,
+  describeDeviceOrder,
 ];
 
 export function describeDispatcherContract(harness: ContractHarness): void {
   describe(`the ${harness.name} dispatcher`, () => {
+    describe('adds and removes regions', () => describeRegions(new Stage(harness, 'seqpacket')));
     describe.each(FD_KINDS)('over a %s', (kind) => {
       const stage = new Stage(harness, kind);
       for (const describeClause of CLAUSES) describeClause(stage);

@@ -267,7 +267,7 @@ export function describeFailures(stage: Stage): void {
       expect(valuesOf(await run.results)).toEqual([allOnes(4)]);
       expect(stage.machine.failures.map(({ reason }) => reason)).toEqual(['deadline']);
       expect(run.interruptions).toBeGreaterThan(1);
-      await stage.absorbKick(stage.vcpu);
+      await stage.absorbKicks();
     });
 
     it('but not while an interrupted vCPU is in the hands of the VMM', async () => {

@@ -1,4 +1,4 @@
-import { loopbackHarness } from '../../contract/loopback-harness.js';
-import { describeDispatcherContract } from '../../contract/suite.js';
+import { loopbackHarness } from '#dist/test/contract/loopback-harness.js';
+import { describeDispatcherContract } from '#dist/test/contract/suite.js';
 
 describeDispatcherContract(loopbackHarness());
