@@ -9,6 +9,7 @@ type Register = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
+  'region-server': async () => (await import('./region-server.js')).registerRegionServer,
 };
 
 const packageFile = new URL('../../../package.json', import.meta.url);

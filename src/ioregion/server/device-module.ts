@@ -19,6 +19,8 @@ export interface DeviceContext {
   readonly fds: Readonly<Record<string, number>>;
   /** Memory that the threads of one device share. */
   readonly shared: SharedArrayBuffer | null;
+  /** Name of the region that this object serves, as the VMM offered it; empty where it has none. */
+  readonly region: string;
 }
 
 export type DeviceFactory<Device extends AsyncRegisterDevice = RegisterDevice> = (
@@ -26,7 +28,7 @@ export type DeviceFactory<Device extends AsyncRegisterDevice = RegisterDevice> =
   context: DeviceContext,
 ) => Device | Promise<Device>;
 
-export const NO_CONTEXT: DeviceContext = { fds: {}, shared: null };
+export const NO_CONTEXT: DeviceContext = { fds: {}, shared: null, region: '' };
 
 function toUrl(module: string): string {
   return /^(file|data|node):/.test(module) ? module : pathToFileURL(module).href;

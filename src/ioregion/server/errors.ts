@@ -10,7 +10,11 @@ export class ServerIoError extends IoregionError {
 
 /** The device module could not be loaded, or its factory threw. */
 export class DeviceLoadError extends IoregionError {
-  constructor(module: string, reason: string, cause?: unknown) {
+  constructor(
+    readonly module: string,
+    readonly reason: string,
+    cause?: unknown,
+  ) {
     super('ERR_IOREGION_DEVICE_LOAD', `device module ${module}: ${reason}`, { cause });
   }
 }

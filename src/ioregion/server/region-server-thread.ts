@@ -42,16 +42,39 @@ export class RegionServerThread {
     this.#worker = worker;
     this.#serverId = serverId;
     this.ended = ended;
-    ended.catch(() => {}); /* who does not look at it must not crash from it */
   }
 
   /** Resolves once the devices are loaded and the fd is served. @throws DeviceLoadError, ServerWorkerError */
   static async start(options: RegionServerThreadOptions): Promise<RegionServerThread> {
+    const [thread] = await RegionServerThread.startAll([options]);
+    return thread!;
+  }
+
+  /**
+   * Starts the threads of one device together: none serves before all of its group have joined, or a read could miss a
+   * write that waits for a thread yet to come. Where one fails, the others are closed again.
+   * @throws DeviceLoadError, ServerWorkerError
+   */
+  static async startAll(options: readonly RegionServerThreadOptions[]): Promise<RegionServerThread[]> {
+    const settled = await Promise.allSettled(options.map((each) => RegionServerThread.#open(each)));
+    const threads = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    for (const thread of threads) thread.#worker.postMessage('serve');
+    const failed = settled.find((result) => result.status === 'rejected');
+    if (failed === undefined) return threads;
+    await Promise.all(threads.map((thread) => thread.close()));
+    throw failed.reason;
+  }
+
+  static async #open(options: RegionServerThreadOptions): Promise<RegionServerThread> {
     const worker = new Worker(new URL('./region-server-worker.js', import.meta.url), { workerData: toData(options) });
     const ended = whenEnded(worker);
-    ended.catch(() => {});
-    const serverId = await whenReady(worker, options);
-    return new RegionServerThread(worker, serverId, ended);
+    ended.catch(() => {}); /* who does not look at it must not crash from it */
+    try {
+      return new RegionServerThread(worker, await whenReady(worker, options), ended);
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
   }
 
   /** Stops the service after the access under way and waits for the thread to be gone. Idempotent. */
@@ -89,7 +112,7 @@ function whenReady(worker: Worker, options: RegionServerThreadOptions): Promise<
 }
 
 function startError(message: Extract<ServerWorkerMessage, { type: 'failed' }>): Error {
-  if (message.code === 'ERR_IOREGION_DEVICE_LOAD') return new DeviceLoadError('', message.message);
+  if (message.module !== null) return new DeviceLoadError(message.module, message.message);
   return new ServerWorkerError(message.message);
 }
 

@@ -1,12 +1,13 @@
-/** Entry of a region server's Worker: loads the devices, says that it is ready, and blocks in `serve`. */
+/** Entry of a region server's Worker: loads the devices, says that it is ready, and when told to blocks in `serve`. */
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { native, type OrderGroupObject } from '../../native/binding.js';
-import { IoregionError } from '../../native/errors.js';
 import { setAffinity } from '../../native/thread.js';
 import type { RegisterDevice } from '../register-device.js';
 import { BlockingServer } from './blocking-server.js';
 import type { ServedRegion } from './device-map.js';
 import { type DeviceModule, loadDevice } from './device-module.js';
+import { DeviceLoadError } from './errors.js';
 import { type ServerWorkerData, type ServerWorkerMessage, toPlainEnd } from './worker-messages.js';
 
 /** A device that throws at each access must not flood its owner: the rest is only counted. */
@@ -24,13 +25,15 @@ function deviceErrorReporter(): (error: unknown) => void {
   };
 }
 
-/** Entries that name the same device object (the pieces of one region) share the device. */
+/** Entries that name the same device object (the pieces of one region) share the device, and so its name. */
 async function loadRegions(data: ServerWorkerData): Promise<ServedRegion<RegisterDevice>[]> {
+  const names = new Map<DeviceModule, string>();
+  for (const { device, name = '' } of data.regions) if (!names.has(device)) names.set(device, name);
   const context = { fds: data.fds, shared: data.shared };
-  const modules = [...new Set(data.regions.map((entry) => entry.device))];
-  const loaded = await Promise.all(modules.map((module) => loadDevice(module, context)));
-  const deviceOf = (module: DeviceModule): RegisterDevice => loaded[modules.indexOf(module)]!;
-  return data.regions.map(({ userData = 0, base = 0, device }) => ({ userData, base, device: deviceOf(device) }));
+  const load = async ([module, region]: [DeviceModule, string]) =>
+    [module, await loadDevice(module, { ...context, region })] as const;
+  const devices = new Map(await Promise.all([...names].map(load)));
+  return data.regions.map(({ userData = 0, base = 0, device }) => ({ userData, base, device: devices.get(device)! }));
 }
 
 async function open(data: ServerWorkerData): Promise<BlockingServer> {
@@ -44,9 +47,11 @@ async function open(data: ServerWorkerData): Promise<BlockingServer> {
 try {
   const server = await open(workerData as ServerWorkerData);
   send({ type: 'ready', serverId: server.id });
+  await once(parentPort!, 'message'); /* all threads of the device are ready */
   const end = server.serve();
   send({ type: 'ended', end: toPlainEnd(end), stats: server.stats });
 } catch (error) {
-  const code = error instanceof IoregionError ? error.code : 'ERR_IOREGION_SERVER_WORKER';
-  send({ type: 'failed', code, message: error instanceof Error ? error.message : String(error), cause: undefined });
+  const load = error instanceof DeviceLoadError;
+  const message = load ? error.reason : error instanceof Error ? error.message : String(error);
+  send({ type: 'failed', module: load ? error.module : null, message });
 }

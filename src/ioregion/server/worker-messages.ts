@@ -9,6 +9,8 @@ import { ServerIoError } from './errors.js';
 export interface ServedModule {
   readonly userData?: number | bigint;
   readonly base?: number;
+  /** For `DeviceContext.region`. */
+  readonly name?: string;
   readonly device: DeviceModule;
 }
 
@@ -30,7 +32,8 @@ export type PlainEnd =
 
 export type ServerWorkerMessage =
   | { readonly type: 'ready'; readonly serverId: number }
-  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly cause: unknown }
+  /** `module`: the device module that could not be loaded; `message` is the reason then. */
+  | { readonly type: 'failed'; readonly module: string | null; readonly message: string }
   | { readonly type: 'device-error'; readonly error: unknown }
   | { readonly type: 'ended'; readonly end: PlainEnd; readonly stats: ServerStats };
 
