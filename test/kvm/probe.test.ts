@@ -7,9 +7,6 @@ import { countIoeventfds } from '#dist/src/kvm/probe/ioeventfd-limit.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
 const PROGRAM = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
-const COLD_START_MS = 150;
-/** Other work on the machine slows some runs down; the fastest one counts. */
-const MOST_RUNS = 40;
 const BUS_DEVICES = 1000;
 
 const probe = (...options: string[]): string =>
@@ -71,16 +68,5 @@ describeWhere([kvmDevice], 'ioregion probe', () => {
     expect(lines.some((line) => /ioeventfds of a VM.*many.*7 of 7/.test(line))).toBe(true);
     expect(lines.some((line) => /guest kernel-mode code.*ns an instruction/.test(line))).toBe(true);
     expect(new Set(lines.filter((line) => line !== '').map((line) => line.length)).size).toBe(1);
-  });
-
-  it(`answers within ${COLD_START_MS} ms, start-up of Node.js included`, () => {
-    const time = (): number => {
-      const start = performance.now();
-      probe();
-      return performance.now() - start;
-    };
-    let best = time();
-    for (let i = 1; i < MOST_RUNS && best >= COLD_START_MS; i++) best = Math.min(best, time());
-    expect(best).toBeLessThan(COLD_START_MS);
   });
 });
