@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests against the sanitized addon. Usage: scripts/test-asan.sh [path...] (default: the native-code tests).
+# Runs tests against the sanitized addon. Usage: scripts/test-asan.sh [path...] (default: what exercises native code).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build-asan.sh
@@ -27,5 +27,5 @@ expect_report overflowHeap 'AddressSanitizer: heap-buffer-overflow'
 expect_report useAfterFree 'AddressSanitizer: heap-use-after-free'
 expect_report overflowInteger 'runtime error: signed integer overflow'
 
-if [ $# -eq 0 ]; then set -- test/unit/native test/unit/memory test/kvm/native-requests; fi
+if [ $# -eq 0 ]; then set -- test/unit/native test/unit/memory test/unit/ioregion test/kvm/native-requests test/kvm/contract-native; fi
 run_sanitized npx vitest run "$@"
