@@ -7,12 +7,6 @@
 #include <unistd.h>
 
 /* Newer than the kernel headers of some systems this is built on; an older kernel refuses them. */
-#ifndef IORING_SETUP_SINGLE_ISSUER
-#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
-#endif
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
 #ifndef IORING_ASYNC_CANCEL_ANY
 #define IORING_ASYNC_CANCEL_ALL (1U << 0)
 #define IORING_ASYNC_CANCEL_ANY (1U << 2)
@@ -25,15 +19,13 @@
 #define REQUIRED_FEATURES \
   (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_NATIVE_WORKERS)
 
-static int setup(uint32_t entries, uint32_t flags, struct io_uring_params *params) {
-  *params = (struct io_uring_params){.flags = flags};
+/*
+ * No flags: with IORING_SETUP_DEFER_TASKRUN a completion by a kernel thread would wait for the next uring_enter, without
+ * making the ring readable.
+ */
+static int setup(uint32_t entries, struct io_uring_params *params) {
+  *params = (struct io_uring_params){0};
   return (int)syscall(SYS_io_uring_setup, entries, params);
-}
-
-/* Completions are processed when this thread asks, not whenever they arrive, where the kernel can (6.1). */
-static int setup_newest(uint32_t entries, struct io_uring_params *params) {
-  int fd = setup(entries, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, params);
-  return fd < 0 && errno == EINVAL ? setup(entries, 0, params) : fd;
 }
 
 static void *map(int fd, size_t length, off_t offset) {
@@ -67,7 +59,7 @@ static void find_fields(struct uring *ring, const struct io_uring_params *params
 
 int uring_open(struct uring *ring, uint32_t entries) {
   struct io_uring_params params;
-  *ring = (struct uring){.fd = setup_newest(entries, &params)};
+  *ring = (struct uring){.fd = setup(entries, &params)};
   if (ring->fd < 0) return errno;
   int error = (params.features & REQUIRED_FEATURES) == REQUIRED_FEATURES ? map_rings(ring, &params) : ENOSYS;
   if (error != 0)

@@ -58,6 +58,11 @@ export class FileIo implements Disposable {
     );
   }
 
+  /** Requests that the next `submit` will submit. */
+  get prepared(): number {
+    return this.#prepared;
+  }
+
   /** Slots submitted and not completed. */
   get inFlight(): number {
     return this.#pending;
@@ -77,12 +82,12 @@ export class FileIo implements Disposable {
     }
   }
 
-  /** Prepares a read at `position` (bytes) of the file; add its segments next. `inline`: see FileFlag. */
-  read(slot: number, position: number, flags = 0): void {
-    this.#prepare(slot, FileOp.read, flags, position, 0);
+  /** Prepares a read at `position` (bytes) of the file; add its segments next. */
+  read(slot: number, position: number): void {
+    this.#prepare(slot, FileOp.read, 0, position, 0);
   }
 
-  /** Prepares a write; add its segments next. */
+  /** Prepares a write; add its segments next. `flags`: 0 or FileFlag.durable. */
   write(slot: number, position: number, flags = 0): void {
     this.#prepare(slot, FileOp.write, flags, position, 0);
   }

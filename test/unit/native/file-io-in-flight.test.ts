@@ -1,14 +1,18 @@
 /** Requests under way. A read of an empty pipe stays in flight for as long as a test wants it to. */
+import { openSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Fd, FileIo, Mapping, PAGE_SIZE, pipe } from 'ioregion/native';
+import { Fd, FileIo, Mapping, PAGE_SIZE, pipe } from 'ioregion/native';
 import { expect, it, vi } from 'vitest';
 import { collectUntil } from '../../support/garbage.js';
 import { ioUring } from '../../support/io-uring.js';
 import { expectOpenFds, mappingCount, openFds } from '../../support/open-fds.js';
 import { describeWhere } from '../../support/require.js';
 import { layer } from '../../support/script.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
+const directory = temporaryDirectory();
 const open = (fd: Fd) => FileIo.open(fd, { slots: 2, segmentsPerSlot: 1, engine: 'uring' });
 
 /** A read of 8 bytes into a page of memory, waiting for somebody to write to the pipe. */
@@ -27,9 +31,14 @@ function startRead() {
   return { io, index, mapping, writeEnd, [Symbol.dispose]: close };
 }
 
+/** At most one at a time. */
 function nextReadable(io: FileIo): Promise<void> {
-  return new Promise((resolve) => io.watch(resolve));
+  return new Promise((resolve) => {
+    onReadable = resolve;
+    io.watch(() => onReadable());
+  });
 }
+let onReadable = () => {};
 
 describeWhere([ioUring], 'a request in flight', () => {
   it('completes later: the watch tells, and the next submit collects', async () => {
@@ -41,6 +50,19 @@ describeWhere([ioUring], 'a request in flight', () => {
     expect([read.io.completed(0), read.io.result(0)]).toEqual([0, 3]);
     expect([...read.mapping.bytes.slice(15, 20)]).toEqual([0, 1, 2, 3, 0]);
     expect(read.io.inFlight).toBe(0);
+  });
+
+  it('is told by the watch too where a kernel thread does the work', async () => {
+    const path = join(directory, 'file');
+    writeFileSync(path, new Uint8Array(PAGE_SIZE));
+    using fd = new Fd(openSync(path, 'r+'));
+    using io = open(fd);
+    for (let round = 0; round < 100; round++) {
+      io.sync(0);
+      if (io.submit() === 1) continue;
+      await nextReadable(io);
+      expect(io.submit()).toBe(1);
+    }
   });
 
   it('keeps every attached mapping from being unmapped or detached until it completes', async () => {
