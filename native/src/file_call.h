@@ -6,7 +6,7 @@
 
 /* Fixed by src/native/file-request.ts. */
 enum file_op { FILE_READ, FILE_WRITE, FILE_SYNC, FILE_PUNCH_HOLE, FILE_ZERO_RANGE };
-enum file_flags { FILE_DURABLE = 1, FILE_INLINE = 2 };
+enum file_flags { FILE_DURABLE = 1 };
 
 /* One for each slot. */
 struct file_request {

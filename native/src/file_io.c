@@ -166,7 +166,7 @@ static void start(struct file_io *io, uint32_t slot) {
                                   &io->vectors[first], io->segments_per_slot, &call);
   if (error != 0)
     complete(io, slot, -error);
-  else if (io->uses_ring && !(call.flags & FILE_INLINE))
+  else if (io->uses_ring)
     launch(io, slot, &call);
   else
     complete(io, slot, vector_io_perform(io->fd, &call));

@@ -10,8 +10,6 @@ export type FileOp = (typeof FileOp)[keyof typeof FileOp];
 export const FileFlag = {
   /** The write is on stable storage when it completes (RWF_DSYNC). */
   durable: 1,
-  /** By a plain system call, although there is a ring. */
-  inline: 2,
 } as const;
 
 const WORDS = REQUEST_BYTES / Uint32Array.BYTES_PER_ELEMENT;

@@ -64,7 +64,7 @@ for (const { engine, needs } of FILE_IO_ENGINES) {
       using io = open(fd);
       const index = io.attach(mapping);
       mapping.bytes.set(pattern(PAGE_SIZE));
-      for (const flags of [0, FileFlag.durable, FileFlag.inline]) {
+      for (const flags of [0, FileFlag.durable]) {
         io.write(0, 512 + flags, flags);
         io.addSegment(0, index, 7, 10);
         io.addSegment(0, index, 50, 1);

@@ -1,0 +1,3 @@
+/** The devices that come with the package. */
+export * from './blk/index.js';
+export * from './rng/index.js';
