@@ -75,11 +75,12 @@ const CLASSES: Record<string, (details: ErrorDetails) => DispatcherError> = {
 
 /** The errno of what the addon or the KVM layer threw; null where it is another kind of error. */
 function errnoOf(error: unknown): ErrorDetails | null {
-  if (isNativeSystemError(error)) {
-    return { errno: error.errno, errnoName: error.code, syscall: error.syscall, cause: error };
+  if (error instanceof IoregionError) {
+    if (error.errnoName === undefined) return null;
+    return { errno: error.errno ?? 0, errnoName: error.errnoName, syscall: error.syscall ?? 'ioctl', cause: error };
   }
-  if (!(error instanceof IoregionError) || error.errnoName === undefined) return null;
-  return { errno: error.errno ?? 0, errnoName: error.errnoName, syscall: error.syscall ?? 'ioctl', cause: error };
+  if (!isNativeSystemError(error)) return null;
+  return { errno: error.errno, errnoName: error.code, syscall: error.syscall, cause: error };
 }
 
 /** Runs `action`, turning an errno into its class. */

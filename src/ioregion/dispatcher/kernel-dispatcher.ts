@@ -4,7 +4,7 @@
  */
 import type { KernelIoregion } from '../../kvm/index.js';
 import type { Dispatcher, DispatcherKind, Region, RegionRoute } from './dispatcher.js';
-import { DispatcherClosedError, withRegionErrors } from './errors.js';
+import { DispatcherClosedError, RegionExistsError, withRegionErrors } from './errors.js';
 import { type RegionOptions, type RegionRequest, regionRequest } from './region.js';
 
 /** What the dispatcher needs of `Vm`. */
@@ -88,16 +88,8 @@ export class KernelDispatcher implements Dispatcher {
     if (this.#closed) throw new DispatcherClosedError();
     const request = regionRequest(options);
     const pieces = this.#piecesOf(request);
-    const added: Piece[] = [];
-    try {
-      for (const piece of pieces) {
-        withRegionErrors(() => this.#vm.setIoregion(this.#argument(request, piece)));
-        added.push(piece);
-      }
-    } catch (error) {
-      this.#removePieces(options, added);
-      throw error;
-    }
+    if (pieces.length === 0) throw new RegionExistsError();
+    this.#addPieces(request, pieces);
     const region = new KernelRegion(this, options, pieces);
     this.#regions.add(region);
     return region;
@@ -105,12 +97,28 @@ export class KernelDispatcher implements Dispatcher {
 
   /** For `Region.remove`. */
   removeRegion(region: KernelRegion): void {
-    if (this.#regions.delete(region)) this.#removePieces(region.options, region.pieces);
+    if (this.#regions.delete(region)) throwFirst(this.#removePieces(region.options, region.pieces));
   }
 
   close(): void {
     this.#closed = true;
-    for (const region of [...this.#regions]) region.remove();
+    const regions = [...this.#regions];
+    this.#regions.clear();
+    throwFirst(regions.flatMap(({ options, pieces }) => this.#removePieces(options, pieces)));
+  }
+
+  /** All of them or none. */
+  #addPieces(request: RegionRequest, pieces: readonly Piece[]): void {
+    const added: Piece[] = [];
+    try {
+      for (const piece of pieces) {
+        withRegionErrors(() => this.#vm.setIoregion(this.#argument(request, piece)));
+        added.push(piece);
+      }
+    } catch (error) {
+      this.#removePieces(request, added);
+      throw error;
+    }
   }
 
   #argument(request: RegionRequest, piece: Piece): KernelIoregion {
@@ -125,8 +133,17 @@ export class KernelDispatcher implements Dispatcher {
     };
   }
 
-  #removePieces({ space }: RegionOptions, pieces: readonly Piece[]): void {
-    for (const { address, size } of pieces) withRegionErrors(() => this.#vm.removeIoregion({ space, address, size }));
+  /** What failed; the others are removed nevertheless. */
+  #removePieces({ space }: Pick<RegionOptions, 'space'>, pieces: readonly Piece[]): unknown[] {
+    const failures: unknown[] = [];
+    for (const { address, size } of pieces) {
+      try {
+        withRegionErrors(() => this.#vm.removeIoregion({ space, address, size }));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
   }
 
   #piecesOf({ space, gpa, size, userData }: RegionRequest): Piece[] {
@@ -151,4 +168,9 @@ export class KernelDispatcher implements Dispatcher {
       return { start, end: start + BigInt(length === 0 ? ANY_WIDTH_BYTES : length) };
     });
   }
+}
+
+/** Throws the first of several failures. */
+function throwFirst(failures: readonly unknown[]): void {
+  if (failures.length > 0) throw failures[0];
 }
