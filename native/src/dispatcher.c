@@ -293,6 +293,7 @@ static napi_value caller_release(napi_env env, napi_callback_info info) {
   *slot = NULL;
   if (loopback == NULL) return undefined_value(env);
   caller_end(&loopback->caller); /* at once: its function and area live on until JavaScript has forgotten them */
+  shared_retire(&loopback->shared);
   shared_release(&loopback->shared);
   return undefined_value(env);
 }

@@ -14,6 +14,7 @@ void shared_publish(struct shared *object, enum shared_kind kind, struct stop_ta
   object->stop = stop;
   object->destroy = destroy;
   object->references = 1;
+  object->retired = false;
   pthread_mutex_lock(&lock);
   object->id = ++last_id;
   object->next = objects;
@@ -51,9 +52,16 @@ static void unlink_locked(struct shared *object) {
 void shared_release(struct shared *object) {
   pthread_mutex_lock(&lock);
   bool last = --object->references == 0;
-  if (last) unlink_locked(object);
+  if (last && !object->retired) unlink_locked(object);
   pthread_mutex_unlock(&lock);
   if (last) object->destroy(object);
+}
+
+void shared_retire(struct shared *object) {
+  pthread_mutex_lock(&lock);
+  if (!object->retired) unlink_locked(object);
+  object->retired = true;
+  pthread_mutex_unlock(&lock);
 }
 
 bool shared_stop(uint32_t id, enum shared_kind kind, uint32_t bits) {

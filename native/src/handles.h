@@ -18,6 +18,7 @@ struct shared {
   void (*destroy)(struct shared *object);
   uint32_t references, id;
   enum shared_kind kind;
+  bool retired;
 };
 
 /* Enters a new object with one reference. */
@@ -28,6 +29,8 @@ struct shared *shared_find(uint32_t id, enum shared_kind kind);
 void shared_acquire(struct shared *object);
 /* Destroys the object with its last reference. */
 void shared_release(struct shared *object);
+/* Its owner has ended it: nobody finds it any more, who has a reference keeps it. */
+void shared_retire(struct shared *object);
 /* Raises `bits` on one object; false where it is gone. */
 bool shared_stop(uint32_t id, enum shared_kind kind, uint32_t bits);
 /* Raises STOP_FOREVER on all of them: the process exits and no Worker may stay in a system call. */

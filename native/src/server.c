@@ -444,6 +444,7 @@ static napi_value server_release(napi_env env, napi_callback_info info) {
   *slot = NULL;
   if (server == NULL) return undefined_value(env);
   close_files(server);
+  shared_retire(&server->shared);
   shared_release(&server->shared);
   return undefined_value(env);
 }

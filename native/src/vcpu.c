@@ -270,6 +270,7 @@ static napi_value vcpu_release(napi_env env, napi_callback_info info) {
   caller_end(&vcpu->caller); /* at once: kvm_run stays mapped until JavaScript has forgotten it */
   close(vcpu->fd);
   vcpu->fd = -1;
+  shared_retire(&vcpu->shared);
   shared_release(&vcpu->shared);
   return undefined_value(env);
 }
