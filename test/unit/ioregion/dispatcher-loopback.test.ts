@@ -185,7 +185,9 @@ describe('LoopbackCaller', () => {
     addRegion();
     dispatcher.close();
     expect(caller.read('mmio', GPA, 4)).toBe(ALL_ONES);
-    expect(() => dispatcher.createCaller()).toThrow(expect.objectContaining({ code: 'ERR_IOREGION_DISPATCHER_CLOSED' }));
+    expect(() => dispatcher.createCaller()).toThrow(
+      expect.objectContaining({ code: 'ERR_IOREGION_DISPATCHER_CLOSED' }),
+    );
   });
 
   it('is opened by the id of its dispatcher, as long as there is one', () => {
@@ -230,7 +232,9 @@ describe('the native dispatcher', () => {
       native.regionAdd(dispatcher.object, 0n, 4n, 0n, number, number, flags, policy, 0, false);
     expect(add(4, 0)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(add(0, 3)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => native.regionRemove(dispatcher.object, 0n, 4n, 4)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => native.regionRemove(dispatcher.object, 0n, 4n, 4)).toThrow(
+      expect.objectContaining({ code: 'EINVAL' }),
+    );
   });
 
   it('has no statistics of a region that was removed', () => {
