@@ -1,5 +1,13 @@
 /** The VMM's side: a socket where device processes connect and get the fds of their regions. */
-import { closeAll, type Fd, type PeerCredentials, sendFds, socketpair, UnixListener } from '../../native/index.js';
+import {
+  closeAll,
+  type Fd,
+  IoregionError,
+  type PeerCredentials,
+  sendFds,
+  socketpair,
+  UnixListener,
+} from '../../native/index.js';
 import type { RegionFds } from '../dispatcher/region.js';
 import { encodeOffer, type OfferedRegionDescription } from './offer.js';
 
@@ -32,11 +40,24 @@ export interface OwnedChannel extends RegionFds, Disposable {
   readonly fd: Fd;
 }
 
+/** The port was closed: no device process will come. */
+export class DevicePortClosedError extends IoregionError {
+  constructor() {
+    super('ERR_IOREGION_DEVICE_PORT_CLOSED', 'the device port has been closed');
+  }
+}
+
+interface Taker {
+  resolve(connection: DeviceConnection): void;
+  reject(error: Error): void;
+}
+
 /** Listens with mode 0600 and lets in processes of the same user (and root) only. */
 export class DevicePort implements Disposable {
   readonly #listener: UnixListener;
   readonly #waiting: DeviceConnection[] = [];
-  readonly #takers: ((connection: DeviceConnection) => void)[] = [];
+  readonly #takers: Taker[] = [];
+  #closed = false;
 
   private constructor(path: string) {
     this.#listener = UnixListener.listen(path, {
@@ -50,17 +71,20 @@ export class DevicePort implements Disposable {
     return new DevicePort(path);
   }
 
-  /** The next device process to connect. */
+  /** The next device process to connect. @throws DevicePortClosedError once the port is closed */
   accept(): Promise<DeviceConnection> {
+    if (this.#closed) return Promise.reject(new DevicePortClosedError());
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) return Promise.resolve(waiting);
-    return new Promise((resolve) => this.#takers.push(resolve));
+    return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
   }
 
   /** Stops listening, removes the path, drops connections nobody took. Idempotent. */
   close(): void {
+    this.#closed = true;
     this.#listener.close();
     for (const connection of this.#waiting.splice(0)) connection.close();
+    for (const taker of this.#takers.splice(0)) taker.reject(new DevicePortClosedError());
   }
 
   [Symbol.dispose](): void {
@@ -69,7 +93,7 @@ export class DevicePort implements Disposable {
 
   #arrived(connection: DeviceConnection): void {
     const taker = this.#takers.shift();
-    if (taker !== undefined) taker(connection);
+    if (taker !== undefined) taker.resolve(connection);
     else this.#waiting.push(connection);
   }
 }

@@ -1,3 +1,9 @@
 export { type AcceptedOffer, connectDevice, type OfferedRegion } from './connect-device.js';
-export { type DeviceConnection, DevicePort, type OwnedChannel, type RegionOffer } from './device-port.js';
+export {
+  type DeviceConnection,
+  DevicePort,
+  DevicePortClosedError,
+  type OwnedChannel,
+  type RegionOffer,
+} from './device-port.js';
 export { ControlProtocolError } from './offer.js';
