@@ -1,6 +1,6 @@
 /** Hosts with io_uring, and a host without. */
 import { FileIo, Memfd } from 'ioregion/native';
-import { compileC } from './c-program.js';
+import { compileFailing } from './failing-syscalls.js';
 import type { Requirement } from './require.js';
 
 export const ioUring: Requirement = () => {
@@ -19,34 +19,7 @@ export const FILE_IO_ENGINES: readonly { engine: 'sync' | 'uring'; needs: readon
   { engine: 'uring', needs: [ioUring] },
 ];
 
-/** A launcher (see runScript) under which io_uring_setup fails with EPERM, as container runtimes have it. */
+/** A launcher (see runScript) under which io_uring_setup fails as container runtimes have it. */
 export function compileWithoutIoUring(directory: string): string {
-  return compileC(SECCOMP_LAUNCHER, directory);
+  return compileFailing(directory, [{ name: 'io_uring_setup', error: 'EPERM' }]);
 }
-
-const SECCOMP_LAUNCHER = `
-  #include <errno.h>
-  #include <linux/filter.h>
-  #include <linux/seccomp.h>
-  #include <stddef.h>
-  #include <stdio.h>
-  #include <sys/prctl.h>
-  #include <sys/syscall.h>
-  #include <unistd.h>
-
-  int main(int count, char **arguments) {
-    struct sock_filter rules[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {sizeof rules / sizeof rules[0], rules};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
-      perror("prctl");
-      return 126;
-    }
-    execv(arguments[1], arguments + 1);
-    perror("execv");
-    return 127;
-  }`;

@@ -30,6 +30,7 @@ export class RequestQueue {
   readonly #slots: RequestSlot[];
   /** Slots without a request; a chain in flight has one each, so there is always another. */
   readonly #free: RequestSlot[];
+  #working = false;
   #stopped: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -50,15 +51,25 @@ export class RequestQueue {
   }
 
   kick(): void {
-    for (let batch = 0; batch < BATCHES_PER_KICK; batch++) {
+    for (let batch = 0; batch < BATCHES_PER_KICK && !this.#working; batch++) {
       if (this.#stopping !== undefined) return;
       this.#queue.disableKicks();
-      this.#take();
-      this.#run();
+      this.#work(true);
       this.#queue.flush();
       if (!this.#queue.enableKicks()) return;
     }
     this.#host.kickLater(this.#queue.index);
+  }
+
+  /** A completion may make somebody kick: that has to wait until the batch is through. */
+  #work(take: boolean): void {
+    this.#working = true;
+    try {
+      if (take) this.#take();
+      this.#run();
+    } finally {
+      this.#working = false;
+    }
   }
 
   /** Resolves when nothing is in flight and the file is closed. */
@@ -71,7 +82,7 @@ export class RequestQueue {
   }
 
   #endWhenIdle(): void {
-    if (this.#stopped === undefined || this.#free.length < this.#slots.length) return;
+    if (this.#stopped === undefined || this.#io.file.inFlight > 0) return;
     this.#io.file.close();
     this.#stopped();
     this.#stopped = undefined;
@@ -118,7 +129,7 @@ export class RequestQueue {
   /** Completions that came later. Nobody is there to catch what this throws. */
   #collect(): void {
     try {
-      this.#run();
+      this.#work(false);
       this.#queue.flush();
       this.#endWhenIdle();
     } catch (error) {
