@@ -44,11 +44,29 @@ __asm__(
 /* A real-time signal that neither libc nor Node nor V8 uses. */
 static int stop_signal(void) { return SIGRTMIN + 5; }
 
+static __thread int32_t own_tid;
+/* Signals that this thread blocks while it runs no handler: the first word of a sigset_t, all that Linux has. */
+static __thread unsigned long own_mask;
+/* The stop signal is blocked until the handler of another signal has returned, or until stop_bind. */
+static __thread bool deferred;
+
+/*
+ * The handler of another signal is running (a profiler's, say), and may return to the start of the call because of its
+ * SA_RESTART. The stop signal comes again when it has returned, which also ends the blocking.
+ */
+static void defer(ucontext_t *context, int number) {
+  sigaddset(&context->uc_sigmask, number);
+  deferred = true;
+  syscall(SYS_tgkill, getpid(), own_tid, number);
+}
+
 static void on_stop_signal(int number, siginfo_t *info, void *opaque) {
-  (void)number;
   (void)info;
-  greg_t *rip = &((ucontext_t *)opaque)->uc_mcontext.gregs[REG_RIP];
+  ucontext_t *context = opaque;
+  greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
+  deferred = false;
   if (*rip >= (greg_t)ioregion_syscall_begin && *rip < (greg_t)ioregion_syscall_end) *rip = (greg_t)ioregion_syscall_stop;
+  else if (context->uc_sigmask.__val[0] & ~own_mask) defer(context, number);
 }
 
 static int init_error;
@@ -65,21 +83,23 @@ int interruptible_init(void) {
   return init_error;
 }
 
-static int32_t current_tid(void) {
-  static __thread int32_t tid; /* gettid is a system call each time */
-  if (tid == 0) {
-    sigset_t set;
-    tid = (int32_t)syscall(SYS_gettid);
-    sigemptyset(&set);
-    sigaddset(&set, stop_signal());
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-  }
-  return tid;
+static void unblock(unsigned long *before) {
+  sigset_t set, old;
+  sigemptyset(&set);
+  sigaddset(&set, stop_signal());
+  pthread_sigmask(SIG_UNBLOCK, &set, &old);
+  if (before != NULL) *before = old.__val[0] & ~set.__val[0];
+}
+
+static void know_thread(void) {
+  unblock(&own_mask);
+  own_tid = (int32_t)syscall(SYS_gettid); /* a system call each time, so once only */
 }
 
 void stop_bind(struct stop_target *target) {
-  int32_t tid = current_tid();
-  if (atomic_load_explicit(&target->tid, memory_order_relaxed) != tid) atomic_store(&target->tid, tid);
+  if (own_tid == 0) know_thread();
+  if (deferred) unblock(NULL);
+  if (atomic_load_explicit(&target->tid, memory_order_relaxed) != own_tid) atomic_store(&target->tid, own_tid);
 }
 
 void stop_raise(struct stop_target *target, uint32_t bits) {
