@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { Region, RegionOptions } from 'ioregion/ioregion';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openFds } from '../../support/open-fds.js';
 import { MMIO_BASE, PIO_BASE, type Stage } from '../stage.js';
 
 const END = 2n ** 64n;
@@ -23,8 +24,8 @@ export function describeRegions(stage: Stage): void {
 
   /** A region whose fd nobody reads. */
   function add(options: Range): Region {
-    const { near } = stage.channel();
-    const region = stage.machine.dispatcher.addRegion({ space: 'mmio', ...near, ...options });
+    const near = options.readFd === undefined || options.writeFd === undefined ? stage.channel().near : {};
+    const region = stage.machine.dispatcher.addRegion({ space: 'mmio', ...near, ...options } as RegionOptions);
     added.push(region);
     return region;
   }
@@ -173,6 +174,22 @@ export function describeRegions(stage: Stage): void {
     add({ ...oneMore, space: 'pio' });
     regions[500]!.remove();
     add(oneMore);
+  });
+
+  it('leaves no descriptor behind, whether it takes a region or refuses it', () => {
+    const { near } = stage.channel();
+    const gone = stage.channel();
+    const pair = { readFd: gone.near.readFd.number, writeFd: near.writeFd.number };
+    const before = openFds();
+    for (let round = 0; round < 250; round++) {
+      const region = add({ ...near, gpa: 0x1000, size: 0x1000 });
+      expect(adding({ ...near, gpa: 0x1000, size: 4 })).toThrow(expect.objectContaining(EXISTS));
+      expect(adding({ ...near, gpa: 0x1000, size: 0 })).toThrow(expect.objectContaining(INVALID));
+      expect(adding({ ...near, gpa: 0x2000, size: 4, ...pair })).toThrow(expect.objectContaining(INVALID));
+      expect(adding({ ...near, gpa: 0x2000, size: 4, readFd: -1 })).toThrow(expect.objectContaining(BAD_FD));
+      region.remove();
+    }
+    expect(openFds()).toEqual(before);
   });
 
   it('tells errors apart by class and code, and says what to do', () => {

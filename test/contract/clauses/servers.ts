@@ -20,19 +20,19 @@ interface Served {
 }
 
 /** Three regions of both spaces on one fd. */
-function regionsOn(stage: Stage) {
+function regionsOn(stage: Stage, trustedPeer = false) {
   const channel = stage.channel();
-  stage.addRegion({ channel, userData: 1 });
-  stage.addRegion({ channel, userData: 2, gpa: POSTED_BASE, postedWrites: true });
-  stage.addRegion({ channel, userData: 3, space: 'pio' });
+  stage.addRegion({ channel, trustedPeer, userData: 1 });
+  stage.addRegion({ channel, trustedPeer, userData: 2, gpa: POSTED_BASE, postedWrites: true });
+  stage.addRegion({ channel, trustedPeer, userData: 3, space: 'pio' });
   return channel.far;
 }
 
-async function serveOnThread(stage: Stage): Promise<Served> {
+async function serveOnThread(stage: Stage, trustedPeer = false): Promise<Served> {
   const shared = new SharedArrayBuffer(JOURNAL_BYTES);
   const device = { module: MODULE, factory: 'journalDevice' };
   const regions = [1, 2, 3].map((userData) => ({ userData, device }));
-  const server = await RegionServerThread.start({ ...regionsOn(stage), regions, shared });
+  const server = await RegionServerThread.start({ ...regionsOn(stage, trustedPeer), regions, shared });
   return { shared, close: () => server.close() };
 }
 
@@ -81,6 +81,7 @@ async function kickUntilDone(vcpus: readonly ContractVcpu[], done: Promise<unkno
 export function describeServers(stage: Stage): void {
   describe.each([
     ['a thread', serveOnThread],
+    ['a trusted thread', (stage: Stage) => serveOnThread(stage, true)],
     ['the event loop', serveOnEventLoop],
   ] as const)('where %s serves three regions on one fd', (_, serve) => {
     async function expectAll(
