@@ -25,6 +25,8 @@ export class BusOverlapError extends TypeError {
 
 class AddressSpace {
   readonly #places: readonly PlacedDevice[];
+  /** Start and end of the place of the last access, as raw numbers: addresses beyond 2^31 stay unboxed. */
+  readonly #lastRange = new Float64Array(2);
   #last: PlacedDevice | null = null;
 
   constructor(places: readonly PlacedDevice[]) {
@@ -37,8 +39,11 @@ class AddressSpace {
 
   /** The device that takes the access whole; the one of the last access is tried first. */
   find(address: number, size: number): PlacedDevice | null {
-    const last = this.#last;
-    if (last !== null && address >= last.address && address + size <= last.address + last.size) return last;
+    if (address >= this.#lastRange[0]! && address + size <= this.#lastRange[1]!) return this.#last;
+    return this.#search(address, size);
+  }
+
+  #search(address: number, size: number): PlacedDevice | null {
     const places = this.#places;
     let low = 0;
     let high = places.length;
@@ -50,6 +55,8 @@ class AddressSpace {
     const place = places[low - 1];
     if (place === undefined || address + size > place.address + place.size) return null;
     this.#last = place;
+    this.#lastRange[0] = place.address;
+    this.#lastRange[1] = place.address + place.size;
     return place;
   }
 }
