@@ -45,6 +45,20 @@ export class CallerThread implements Performer {
     kickLoopbackCaller(this.#callerId);
   }
 
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  /**
+   * Ends the thread in the middle of an access. `terminate` alone ends JavaScript only: the thread is in a system call
+   * until a kick brings it back.
+   */
+  async terminate(): Promise<void> {
+    const terminated = this.#worker.terminate();
+    this.kick();
+    await terminated;
+  }
+
   async close(): Promise<void> {
     this.#worker.postMessage(null);
     await once(this.#worker, 'exit');

@@ -77,6 +77,16 @@ export class RegionServerThread {
     }
   }
 
+  /** Lets the process end although this thread is there, as `unref` of any Worker does; its waits end then. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  /** Keeps the process alive until `close`: the default. */
+  ref(): void {
+    this.#worker.ref();
+  }
+
   /** Stops the service after the access under way and waits for the thread to be gone. Idempotent. */
   async close(): Promise<void> {
     stopRegionServer(this.#serverId);

@@ -122,6 +122,16 @@ export class Vcpu {
     return !this.#closed && native.kickVcpu(this.#coreId);
   }
 
+  /** Lets the process end although this thread is there, as `unref` of any Worker does; its waits end then. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  /** Keeps the process alive until `close`: the default. */
+  ref(): void {
+    this.#worker.ref();
+  }
+
   /** Ends the guest's run, then the Worker. Idempotent. */
   async close(): Promise<void> {
     if (!this.#closed) {
