@@ -201,7 +201,8 @@ static napi_value region_reconnect(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 4, &args) || !arg_fd_or_none(&args, 2, "readFd", &read_fd) ||
       !arg_fd(&args, 3, "writeFd", &write_fd) || (region = arg_region(&args, &dispatcher)) == NULL)
     return NULL;
-  int error = region->size != 0 && read_fd < 0 ? EBADF : channel_reconnect(region->channel, read_fd, write_fd);
+  bool usable = is_open(write_fd) && (region->size == 0 || is_open(read_fd));
+  int error = usable ? channel_reconnect(region->channel, read_fd, write_fd) : EBADF;
   region_put(region);
   return error == 0 ? undefined_value(env) : throw_errno(env, error, "regionReconnect");
 }

@@ -287,6 +287,8 @@ static int open_file(int fd, int *duplicate, enum server_file *kind) {
 }
 
 static int open_server(struct server *server, int read_fd, int write_fd, struct order_group *group) {
+  /* Before anything is duplicated: the duplicate could get the number of the other one. */
+  if (fcntl(read_fd, F_GETFD) == -1 || fcntl(write_fd, F_GETFD) == -1) return EBADF;
   server->area = calloc(1, sizeof *server->area);
   if (server->area == NULL) return ENOMEM;
   for (int i = 0; i < BATCH; i++) server->vectors[i].iov_base = server->area->commands[i];

@@ -11,6 +11,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Node's own options, before the script. */
   readonly nodeOptions?: readonly string[];
+  /** Most descriptors that the child may have open. */
+  readonly fdLimit?: number;
   /** The child is killed after this time. Default 20 s. */
   readonly timeoutMs?: number;
 }
@@ -26,7 +28,13 @@ export interface ProcessExit {
 }
 
 /** A test runner has Node measure its children, whatever their environment: ours shall be as fast as a user's. */
-const UNINSTRUMENTED = ['-u', 'NODE_OPTIONS', '-u', 'NODE_V8_COVERAGE', process.execPath];
+const UNINSTRUMENTED = ['env', '-u', 'NODE_OPTIONS', '-u', 'NODE_V8_COVERAGE'];
+
+function commandLine({ fdLimit, nodeOptions = [] }: ProcessOptions): [string, ...string[]] {
+  const limit = fdLimit === undefined ? [] : ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(fdLimit)];
+  const [program, ...args] = [...limit, ...UNINSTRUMENTED, process.execPath, ...nodeOptions];
+  return [program!, ...args];
+}
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -41,9 +49,10 @@ export class NodeProcess {
   #stderr = '';
 
   constructor(script: string, args: readonly string[] = [], options: ProcessOptions = {}) {
-    const { fd, env = {}, nodeOptions = [], timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { fd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const [program, ...programArgs] = commandLine(options);
     const started = performance.now();
-    this.child = spawn('env', [...UNINSTRUMENTED, ...nodeOptions, script, ...args], {
+    this.child = spawn(program, [...programArgs, script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', ...(fd === undefined ? [] : [fd.number])],
       env: { ...process.env, ...env },
       timeout: timeoutMs,

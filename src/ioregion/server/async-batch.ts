@@ -96,47 +96,61 @@ export class AsyncBatchHandler {
 
   #write(region: number): Promise<void> | undefined {
     const command = this.#commands;
+    const value = this.#value;
     this.#counters.writes += 1;
     if (!command.responseWanted) this.#counters.posted += 1;
-    this.#value.set(command.dataLow, command.dataHigh);
-    const pending = region < 0 ? undefined : this.#attempt(() => this.#writeTo(region));
-    if (pending === undefined) {
-      this.#value.set(0, 0);
-      return undefined;
-    }
-    return pending.catch((error) => this.#deviceError(error)).then(() => this.#value.set(0, 0));
+    value.set(command.dataLow, command.dataHigh);
+    const pending = region < 0 ? undefined : this.#writeTo(region);
+    if (pending !== undefined) return this.#settleWrite(pending);
+    value.set(0, 0);
+    return undefined;
   }
 
   #writeTo(region: number): Promise<void> | undefined {
     const { offset, size } = this.#commands;
-    return writeAnyAsync(this.#devices.device(region), offset + this.#devices.base(region), size, this.#value);
+    try {
+      return writeAnyAsync(this.#devices.device(region), offset + this.#devices.base(region), size, this.#value);
+    } catch (error) {
+      this.#deviceError(error);
+      return undefined;
+    }
+  }
+
+  async #settleWrite(pending: Promise<void>): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
+      this.#deviceError(error);
+    }
+    this.#value.set(0, 0);
   }
 
   #read(region: number): Promise<void> | undefined {
     const { offset, size } = this.#commands;
-    this.#value.setTruncated(size, ALL_ONES, ALL_ONES); /* what a handler that throws leaves */
-    const pending = this.#attempt(() =>
-      readAnyAsync(this.#devices.device(region), offset + this.#devices.base(region), size, this.#value),
-    );
-    return pending?.catch((error) => {
+    const value = this.#value;
+    value.setTruncated(size, ALL_ONES, ALL_ONES); /* what a handler that throws leaves */
+    try {
+      const pending = readAnyAsync(this.#devices.device(region), offset + this.#devices.base(region), size, value);
+      return pending === undefined ? undefined : this.#settleRead(pending, size);
+    } catch (error) {
+      this.#deviceError(error);
+      return undefined;
+    }
+  }
+
+  async #settleRead(pending: Promise<void>, size: number): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
       this.#deviceError(error);
       this.#value.setTruncated(size, ALL_ONES, ALL_ONES);
-    });
+    }
   }
 
   /** Looks again once per turn of the event loop, whose other servers may be the ones waited for. */
   async #readLater(region: number, index: number): Promise<void> {
     while (!this.#stopped && !this.#passed!(index)) await new Promise((resolve) => setImmediate(resolve));
     if (!this.#stopped) await this.#read(region);
-  }
-
-  #attempt(action: () => Promise<void> | undefined): Promise<void> | undefined {
-    try {
-      return action();
-    } catch (error) {
-      this.#deviceError(error);
-      return undefined;
-    }
   }
 
   #deviceError(error: unknown): void {

@@ -34,16 +34,12 @@ export class BlockingServer {
   constructor(options: BlockingServerOptions) {
     const group = options.group ?? null;
     const { readFd, writeFd, spinNs = 0 } = options;
+    const devices = new DeviceMap(options.regions); /* before there is something to close */
     const object = system(() => native.serverOpen(fdNumber(readFd), fdNumber(writeFd), group, spinNs));
     this.#object = object;
     this.id = native.serverId(object);
     const barrier = group === null ? null : (handled: number) => native.barrier(object, handled);
-    this.#handler = new BatchHandler(
-      native.serverArea(object),
-      new DeviceMap(options.regions),
-      this.#counters,
-      barrier,
-    );
+    this.#handler = new BatchHandler(native.serverArea(object), devices, this.#counters, barrier);
     this.#handler.onDeviceError = options.onDeviceError ?? null;
     this.#exchange = native.exchangeFunction(object, true);
   }
@@ -52,7 +48,10 @@ export class BlockingServer {
     return this.#counters.snapshot();
   }
 
-  /** Serves until the peer hangs up, breaks the protocol, or the server is stopped; then closes its fds. */
+  /**
+   * Serves until the peer hangs up, breaks the protocol, or the server is stopped; then closes its fds. A Worker that is
+   * blocked here notices `terminate` only once `stopRegionServer` was called too.
+   */
   serve(): ServerEnd {
     const handler = this.#handler;
     const exchange = this.#exchange;

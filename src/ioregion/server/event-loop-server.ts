@@ -1,5 +1,14 @@
 /** Serves one region fd on the event loop of the calling thread: for devices whose handlers are asynchronous. */
-import { Fd, FdWatch, native, type OrderGroupObject, type ServerObject, system } from '../../native/index.js';
+import {
+  Fd,
+  FdWatch,
+  native,
+  type OrderGroupObject,
+  type ServerObject,
+  system,
+  undoOnFailure,
+  WatchEvent,
+} from '../../native/index.js';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
 import type { AsyncRegisterDevice } from '../register-device.js';
 import { ProtocolError, WireFault } from '../wire/index.js';
@@ -20,41 +29,52 @@ export interface EventLoopServerOptions {
   readonly onDeviceError?: (error: unknown) => void;
 }
 
+/** Batches handled in a row before the other fds of the event loop get their turn: a guest may write without end. */
+const BATCHES_IN_A_ROW = 64;
+
+interface Files {
+  readonly object: ServerObject;
+  readonly watch: FdWatch;
+}
+
+/** Opens what a server needs; nothing is left open where that fails. */
+function openFiles({ readFd, writeFd, group = null }: EventLoopServerOptions, onReadable: () => void): Files {
+  return undoOnFailure((undo) => {
+    const object = system(() => native.serverOpen(fdNumber(readFd), fdNumber(writeFd), group, 0));
+    undo.defer(() => native.serverRelease(object));
+    using watched = new Fd(system(() => native.dup(fdNumber(readFd)))); /* the watch has a duplicate of its own */
+    return { object, watch: new FdWatch(watched, onReadable) };
+  });
+}
+
 /**
  * Commands of one fd are carried out one after the other, each handler awaited, as the order of the fd demands.
- * Other fds of the same loop go on meanwhile.
+ * Other fds of the same loop go on meanwhile. Handlers that answer at once cost no promise.
  */
 export class EventLoopServer {
   /** Settles once the service has ended, for whatever reason; never rejects. */
   readonly ended: Promise<ServerEnd>;
   readonly #object: ServerObject;
-  readonly #readFd: Fd;
+  readonly #watch: FdWatch;
   readonly #counters = new ServerCounters();
   readonly #handler: AsyncBatchHandler;
   readonly #exchange: (responses: number) => number;
-  #watch: FdWatch | null = null;
   #settle: (end: ServerEnd) => void = () => {};
-  #busy = false;
   #closed = false;
 
   constructor(options: EventLoopServerOptions) {
-    const group = options.group ?? null;
-    const object = system(() => native.serverOpen(fdNumber(options.readFd), fdNumber(options.writeFd), group, 0));
+    const devices = new DeviceMap(options.regions);
+    const { object, watch } = openFiles(options, () => this.#pump(0));
     this.#object = object;
-    this.#readFd = new Fd(system(() => native.dup(fdNumber(options.readFd))));
-    const barrier = group === null ? null : (handled: number) => native.barrierNow(object, handled);
-    this.#handler = new AsyncBatchHandler(
-      native.serverArea(object),
-      new DeviceMap(options.regions),
-      this.#counters,
-      barrier,
-    );
+    this.#watch = watch;
+    const inGroup = options.group !== undefined && options.group !== null;
+    const barrier = inGroup ? (handled: number) => native.barrierNow(object, handled) : null;
+    this.#handler = new AsyncBatchHandler(native.serverArea(object), devices, this.#counters, barrier);
     this.#handler.onDeviceError = options.onDeviceError ?? null;
     this.#exchange = native.exchangeFunction(object, false);
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#listen();
   }
 
   get stats(): ServerStats {
@@ -66,38 +86,37 @@ export class EventLoopServer {
     this.#finish({ reason: 'closed' });
   }
 
-  #listen(): void {
-    this.#watch = new FdWatch(this.#readFd, () => this.#onReadable());
-  }
-
-  #unlisten(): void {
-    this.#watch?.close();
-    this.#watch = null;
-  }
-
-  /** While a handler is awaited the fd may stay readable: it is not watched until the handler is done. */
-  #onReadable(): void {
-    if (this.#busy) this.#unlisten();
-    else void this.#pump();
-  }
-
-  async #pump(): Promise<void> {
-    this.#busy = true;
-    let responses = 0;
-    for (;;) {
-      const count = this.#closed ? ExchangeResult.stopped : this.#exchange(responses);
-      if (count === ExchangeResult.nothing) break;
+  /** Sends the responses to the last batch, then handles batches until there is no more, or one has to be awaited. */
+  #pump(responses: number): void {
+    let answered = responses;
+    for (let batches = 0; !this.#closed; batches++) {
+      if (batches === BATCHES_IN_A_ROW) return this.#defer(nextTurn(answered));
+      const count = this.#exchange(answered);
+      if (count === ExchangeResult.nothing) return;
       if (count <= 0) return this.#finish(endOf(count, () => native.serverError(this.#object)));
       const pending = this.#handler.handle(count);
-      responses = typeof pending === 'number' ? pending : await pending;
-      if (this.#handler.fault !== WireFault.none) return this.#refuse(responses);
+      if (typeof pending !== 'number') return this.#defer(pending);
+      if (this.#handler.fault !== WireFault.none) return this.#refuse(pending);
+      answered = pending;
     }
-    this.#busy = false;
-    if (this.#watch === null && !this.#closed) this.#listen();
   }
 
+  /** Goes on once the batch is done. The fd may stay readable meanwhile: it is not watched until then. */
+  #defer(pending: Promise<number>): void {
+    this.#watch.select(0);
+    void pending.then((responses) => this.#goOn(responses));
+  }
+
+  #goOn(responses: number): void {
+    if (this.#closed) return;
+    if (this.#handler.fault !== WireFault.none) return this.#refuse(responses);
+    this.#watch.select(WatchEvent.readable);
+    this.#pump(responses);
+  }
+
+  /** Answers what came before the faulty command, then gives up the connection: its framing cannot be trusted. */
   #refuse(responses: number): void {
-    if (!this.#closed) this.#exchange(responses);
+    this.#exchange(responses);
     this.#finish({ reason: 'error', error: ProtocolError.of(this.#handler.fault) });
   }
 
@@ -105,9 +124,13 @@ export class EventLoopServer {
     if (this.#closed) return;
     this.#closed = true;
     this.#handler.stop();
-    this.#unlisten();
+    this.#watch.close();
     native.serverRelease(this.#object);
-    this.#readFd.close();
     this.#settle(end);
   }
+}
+
+/** Resolves in the next turn of the event loop. */
+function nextTurn(value: number): Promise<number> {
+  return new Promise((resolve) => setImmediate(resolve, value));
 }

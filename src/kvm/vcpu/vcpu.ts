@@ -1,6 +1,6 @@
 /** A vCPU on a Worker of its own, seen from the thread that owns the VM. */
 import { Worker } from 'node:worker_threads';
-import { type DispatcherObject, type FailureRecord, type Fd, native } from '../../native/index.js';
+import { type DispatcherObject, type FailureRecord, type Fd, native, undoOnFailure } from '../../native/index.js';
 import { KvmIoctlError } from '../errors.js';
 import type { KvmExit } from '../exit.js';
 import { VcpuState } from '../vcpu-state.js';
@@ -80,7 +80,7 @@ export class Vcpu {
    * @throws KvmIoctlError EEXIST where the id is taken, VcpuStartError where the exit handler cannot be loaded
    */
   static async create(vm: Vm, id: number, options: VcpuOptions = {}): Promise<Vcpu> {
-    const vcpu = new Vcpu(vm, id, vm.createVcpuFd(id), options);
+    const vcpu = undoOnFailure((undo) => new Vcpu(vm, id, undo.use(vm.createVcpuFd(id)), options));
     try {
       await vcpu.#ready();
       return vcpu;
