@@ -88,17 +88,23 @@ export class EventLoopServer {
 
   /** Sends the responses to the last batch, then handles batches until there is no more, or one has to be awaited. */
   #pump(responses: number): void {
-    let answered = responses;
-    for (let batches = 0; !this.#closed; batches++) {
-      if (batches === BATCHES_IN_A_ROW) return this.#defer(nextTurn(answered));
-      const count = this.#exchange(answered);
-      if (count === ExchangeResult.nothing) return;
-      if (count <= 0) return this.#finish(endOf(count, () => native.serverError(this.#object)));
-      const pending = this.#handler.handle(count);
-      if (typeof pending !== 'number') return this.#defer(pending);
-      if (this.#handler.fault !== WireFault.none) return this.#refuse(pending);
-      answered = pending;
+    let next: number | null = responses;
+    for (let batches = 0; next !== null && batches < BATCHES_IN_A_ROW; batches++) next = this.#handleBatch(next);
+    if (next !== null) this.#defer(nextTurn(next));
+  }
+
+  /** One exchange and what it brings. Returns the number of responses to send, null where the pump is to stop. */
+  #handleBatch(responses: number): number | null {
+    const count = this.#closed ? ExchangeResult.nothing : this.#exchange(responses);
+    if (count === ExchangeResult.nothing) return null;
+    if (count <= 0) {
+      this.#finish(endOf(count, () => native.serverError(this.#object)));
+      return null;
     }
+    const pending = this.#handler.handle(count);
+    if (typeof pending === 'number') return this.#check(pending);
+    this.#defer(pending);
+    return null;
   }
 
   /** Goes on once the batch is done. The fd may stay readable meanwhile: it is not watched until then. */
@@ -108,10 +114,16 @@ export class EventLoopServer {
   }
 
   #goOn(responses: number): void {
-    if (this.#closed) return;
-    if (this.#handler.fault !== WireFault.none) return this.#refuse(responses);
+    if (this.#closed || this.#check(responses) === null) return;
     this.#watch.select(WatchEvent.readable);
     this.#pump(responses);
+  }
+
+  /** Null, and the end of the service, where the batch had a faulty command. */
+  #check(responses: number): number | null {
+    if (this.#handler.fault === WireFault.none) return responses;
+    this.#refuse(responses);
+    return null;
   }
 
   /** Answers what came before the faulty command, then gives up the connection: its framing cannot be trusted. */
