@@ -24,7 +24,8 @@
 static const napi_type_tag server_tag = {0x6a1f0c5e2b934d75, 0x9b0de1a4c07f5516};
 
 /* Results of exchange besides a count; fixed by src/native/binding.ts. */
-enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4, NO_RESULT = 1 };
+enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4,
+       EXCHANGE_BLOCKED = -5, NO_RESULT = 1 };
 
 enum server_file { FILE_STREAM, FILE_PACKETS, FILE_PIPE };
 
@@ -51,15 +52,17 @@ struct server {
   int slot;
   uint64_t taken; /* bytes handed to JavaScript so far */
   uint32_t batch; /* commands of the last batch */
+  size_t sent;    /* bytes of the responses that the file did not take whole */
   struct order_barrier barrier;
 };
 
 /* ---- moving bytes */
 
-static long raw_write(struct server *server, const uint8_t *data, size_t length) {
+static long raw_write(struct server *server, const uint8_t *data, size_t length, bool wait) {
   const _Atomic uint32_t *word = &server->stop.word;
+  int flags = MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT);
   if (server->writes == FILE_PIPE) return interruptible_syscall(word, SYS_write, server->write_fd, (long)data, (long)length, 0, 0, 0);
-  return interruptible_syscall(word, SYS_sendto, server->write_fd, (long)data, (long)length, MSG_NOSIGNAL, 0, 0);
+  return interruptible_syscall(word, SYS_sendto, server->write_fd, (long)data, (long)length, flags, 0, 0);
 }
 
 /* Blocks until the file is ready although it may be O_NONBLOCK. 0, or -EINTR. */
@@ -80,25 +83,24 @@ static bool classify(struct server *server, long rc, int32_t *result) {
   return false;
 }
 
-static bool send_all(struct server *server, const uint8_t *data, size_t length, int32_t *result) {
-  while (length > 0) {
-    long rc = raw_write(server, data, length);
-    if (rc == -EAGAIN) rc = wait_for(server, server->write_fd, POLLOUT);
-    if (rc < 0) {
-      if (!classify(server, rc, result)) return false;
-      continue;
+/*
+ * Packets keep their bounds, everything else goes out in one piece. Where the file is full and `wait` is not set, the
+ * next call goes on with the rest (pipes: only where O_NONBLOCK is set).
+ */
+static bool send_responses(struct server *server, uint32_t count, bool wait, int32_t *result) {
+  size_t total = (size_t)count * MESSAGE_BYTES;
+  while (server->sent < total) {
+    size_t length = server->writes == FILE_PACKETS ? MESSAGE_BYTES : total - server->sent;
+    long rc = raw_write(server, server->area->responses[0] + server->sent, length, wait);
+    if (rc == -EAGAIN && !wait) {
+      *result = EXCHANGE_BLOCKED;
+      return false;
     }
-    data += rc;
-    length -= (size_t)rc;
+    if (rc == -EAGAIN) rc = wait_for(server, server->write_fd, POLLOUT);
+    if (rc >= 0) server->sent += (size_t)rc;
+    else if (!classify(server, rc, result)) return false;
   }
-  return true;
-}
-
-/* Packets keep their bounds, everything else goes out in one piece. */
-static bool send_responses(struct server *server, uint32_t count, int32_t *result) {
-  size_t step = server->writes == FILE_PACKETS ? MESSAGE_BYTES : (size_t)count * MESSAGE_BYTES;
-  for (size_t at = 0; at < (size_t)count * MESSAGE_BYTES; at += step)
-    if (!send_all(server, server->area->responses[0] + at, step, result)) return false;
+  server->sent = 0;
   return true;
 }
 
@@ -237,7 +239,7 @@ static int32_t exchange(struct server *server, uint32_t responses, bool wait) {
   if (atomic_load(&server->stop.word) != 0) return EXCHANGE_STOPPED;
   if (server->group != NULL) order_done(server->group, server->slot, server->taken);
   server->batch = 0;
-  if (responses > 0 && !send_responses(server, responses, &result)) return result;
+  if (!send_responses(server, responses, wait, &result)) return result;
   return receive_batch(server, wait);
 }
 

@@ -253,7 +253,8 @@ export interface ServerBinding {
   /**
    * The function that sends the first `responses` responses, then waits for commands (`wait`) or takes what is there.
    * It returns the number received (1 to 64), 0 at end of file, or a negative code: -1 stopped, -2 a message of the
-   * wrong length, -3 a socket error (errno in serverError), -4 nothing there.
+   * wrong length, -3 a socket error (errno in serverError), -4 nothing there, -5 (without `wait`) the file does not take
+   * the responses: to be called again with the same number once it is writable.
    */
   exchangeFunction(server: ServerObject, wait: boolean): (responses: number) => number;
   serverError(server: ServerObject): number;

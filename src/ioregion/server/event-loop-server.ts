@@ -35,6 +35,11 @@ const BATCHES_IN_A_ROW = 64;
 interface Files {
   readonly object: ServerObject;
   readonly watch: FdWatch;
+  readonly writeFd: Fd;
+}
+
+function duplicate(fd: FdLike): Fd {
+  return new Fd(system(() => native.dup(fdNumber(fd))));
 }
 
 /** Opens what a server needs; nothing is left open where that fails. */
@@ -42,31 +47,38 @@ function openFiles({ readFd, writeFd, group = null }: EventLoopServerOptions, on
   return undoOnFailure((undo) => {
     const object = system(() => native.serverOpen(fdNumber(readFd), fdNumber(writeFd), group, 0));
     undo.defer(() => native.serverRelease(object));
-    using watched = new Fd(system(() => native.dup(fdNumber(readFd)))); /* the watch has a duplicate of its own */
-    return { object, watch: new FdWatch(watched, onReadable) };
+    const own = undo.use(duplicate(writeFd));
+    own.setNonblock(true);
+    using watched = duplicate(readFd); /* the watch has a duplicate of its own */
+    return { object, watch: new FdWatch(watched, onReadable), writeFd: own };
   });
 }
 
 /**
  * Commands of one fd are carried out one after the other, each handler awaited, as the order of the fd demands.
- * Other fds of the same loop go on meanwhile. Handlers that answer at once cost no promise.
+ * Other fds of the same loop go on meanwhile, also where the peer does not take its responses. Handlers that answer at
+ * once cost no promise. The files become non-blocking.
  */
 export class EventLoopServer {
   /** Settles once the service has ended, for whatever reason; never rejects. */
   readonly ended: Promise<ServerEnd>;
   readonly #object: ServerObject;
   readonly #watch: FdWatch;
+  readonly #writeFd: Fd;
   readonly #counters = new ServerCounters();
   readonly #handler: AsyncBatchHandler;
   readonly #exchange: (responses: number) => number;
   #settle: (end: ServerEnd) => void = () => {};
+  /** While the peer does not take its responses. */
+  #writable: FdWatch | null = null;
   #closed = false;
 
   constructor(options: EventLoopServerOptions) {
     const devices = new DeviceMap(options.regions);
-    const { object, watch } = openFiles(options, () => this.#pump(0));
+    const { object, watch, writeFd } = openFiles(options, () => this.#pump(0));
     this.#object = object;
     this.#watch = watch;
+    this.#writeFd = writeFd;
     const inGroup = options.group !== undefined && options.group !== null;
     const barrier = inGroup ? (handled: number) => native.barrierNow(object, handled) : null;
     this.#handler = new AsyncBatchHandler(native.serverArea(object), devices, this.#counters, barrier);
@@ -97,6 +109,10 @@ export class EventLoopServer {
   #handleBatch(responses: number): number | null {
     const count = this.#closed ? ExchangeResult.nothing : this.#exchange(responses);
     if (count === ExchangeResult.nothing) return null;
+    if (count === ExchangeResult.blocked) {
+      this.#sendLater(responses);
+      return null;
+    }
     if (count <= 0) {
       this.#finish(endOf(count, () => native.serverError(this.#object)));
       return null;
@@ -111,6 +127,17 @@ export class EventLoopServer {
   #defer(pending: Promise<number>): void {
     this.#watch.select(0);
     void pending.then((responses) => this.#goOn(responses));
+  }
+
+  /** The peer does not take its responses: no further command is taken until it has. */
+  #sendLater(responses: number): void {
+    this.#watch.select(0);
+    const watch = new FdWatch(this.#writeFd, () => {
+      watch.close();
+      this.#goOn(responses);
+    });
+    watch.select(WatchEvent.writable);
+    this.#writable = watch;
   }
 
   #goOn(responses: number): void {
@@ -137,6 +164,8 @@ export class EventLoopServer {
     this.#closed = true;
     this.#handler.stop();
     this.#watch.close();
+    this.#writable?.close();
+    this.#writeFd.close();
     native.serverRelease(this.#object);
     this.#settle(end);
   }

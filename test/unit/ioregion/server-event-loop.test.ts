@@ -138,6 +138,58 @@ describe.each(FD_KINDS)('EventLoopServer over a %s', (kind) => {
     expect(server.stats).toMatchObject({ posted: count, reads: 1 });
   });
 
+  it('answers in full a VMM that takes its responses late, and serves others meanwhile', async () => {
+    const { channel, server } = serve({ read: (offset) => offset, write: nothing });
+    const { readFd, writeFd } = channel.near;
+    writeFd.setNonblock(true);
+    let sent = 0;
+    const sendMore = () => {
+      while (writeFd.write(commandBytes({ offset: sent })) !== null) sent += 1;
+    };
+    /* Until neither commands nor responses fit anywhere. */
+    for (let quiet = 0, last = -1; quiet < 20; quiet = sent === last ? quiet + 1 : 0) {
+      last = sent;
+      sendMore();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(server.stats.reads).toBeLessThan(sent);
+    const other = serve({ read: () => 5, write: nothing });
+    other.send(commandBytes());
+    expect(await response(other.channel)).toEqual(responseBytes(5));
+    const answers: Uint8Array[] = [];
+    while (answers.length < sent) answers.push(await response(channel));
+    expect(answers).toEqual(Array.from({ length: sent }, (_, offset) => responseBytes(offset)));
+    expect(readFd.pendingBytes()).toBe(0);
+  });
+
+  it.each(['closed', 'hang-up'])('ends where responses are stuck: %s', async (reason) => {
+    const { channel, server } = serve({ read: (offset) => offset, write: nothing });
+    channel.near.writeFd.setNonblock(true);
+    for (let quiet = 0, last = -1; quiet < 20; quiet = server.stats.reads === last ? quiet + 1 : 0) {
+      last = server.stats.reads;
+      while (channel.near.writeFd.write(commandBytes()) !== null);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (reason === 'closed') server.close();
+    else channel.closeNear();
+    expect(await soon(server.ended, 'the end')).toEqual({ reason });
+  });
+
+  it('lets the loop turn while a VMM posts writes without end', async () => {
+    const { channel, server } = serve({ read: () => 0, write: () => refill() });
+    const posted = commandBytes({ write: true, posted: true });
+    const { writeFd } = channel.near;
+    writeFd.setNonblock(true);
+    const refill = () => {
+      if (server.stats.writes < 1e6) while (writeFd.write(posted) !== null);
+    };
+    refill();
+    await until(() => server.stats.writes > 0, 'a write');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(server.stats.writes).toBeLessThan(1e6);
+    server.close();
+  });
+
   describe('closed', () => {
     it('while a handler never settles, ends at once and answers nothing', async () => {
       const { channel, server, send } = serve({ read: () => new Promise<number>(() => {}), write: nothing });
