@@ -3,6 +3,7 @@ import type { FailurePolicy, RegionFailure, RegionFds } from 'ioregion/ioregion'
 import { describe, expect, it, vi } from 'vitest';
 import { allOnes, read, stringOut, write } from '../accesses.js';
 import { hold, MMIO_BASE, PIO_BASE, type Stage, valuesOf } from '../stage.js';
+import { waitsForResponse } from '../thread-state.js';
 
 const SECOND = MMIO_BASE + 0x1000;
 
@@ -100,6 +101,22 @@ export function describePolicies(stage: Stage): void {
       const values = (await Promise.all(runs)).map((results) => results[0]!.value);
       expect(values).toEqual(vcpus.map((_, index) => BigInt(8 * index)));
       expect(reconnect).toHaveBeenCalledTimes(1);
+    });
+
+    it('the new peer owes nothing that the old one did', async () => {
+      const channel = stage.channel();
+      const replacement = stage.channel();
+      const removed = stage.addRegion({ channel });
+      stage.addRegion({ channel, gpa: SECOND, policy: reconnecting(() => Promise.resolve(replacement.near)) });
+      const abandoned = stage.perform(read('mmio', MMIO_BASE, 4));
+      await channel.peer.command();
+      await waitsForResponse(stage.vcpu);
+      removed.remove();
+      await abandoned;
+      channel.closeFar();
+      const results = stage.perform(read('mmio', SECOND, 4));
+      await replacement.peer.answer(0x600d);
+      expect(valuesOf(await results)).toEqual([0x600dn]);
     });
 
     it('regions with other policies share the new peer', async () => {
