@@ -1,46 +1,73 @@
 /**
- * Cold starts: `node dist/bench/start/main.js [runs]` prints the median and the fastest of `ioregion probe` as a whole
- * process, and of a region server's Worker until it serves, beside the start of Node.js alone.
+ * Cold start: how long `ioregion probe` takes, Node's own start included, and a region server's Worker until it is
+ * ready. Medians; the status is 1 where one is beyond its limit.
+ *
+ *     node dist/bench/start/main.js
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { LoopbackDispatcher, serveOnThread } from '../../src/ioregion/index.js';
-import { REGION } from '../mmio/bench-device.js';
-import { median } from '../mmio/statistics.js';
+import Table from 'cli-table3';
+import { RegionServerThread } from '../../src/ioregion/index.js';
+import { socketpair } from '../../src/native/index.js';
 
-const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-const DEVICE = { module: new URL('../mmio/bench-device.js', import.meta.url).href };
-const runs = Number(process.argv[2] ?? 20);
+const RUNS = 10;
+const PROBE_LIMIT_MS = 150;
+const WORKER_LIMIT_MS = 100;
+const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const DEVICE = { module: new URL('../../examples/counter-device.js', import.meta.url).href };
 
-function processMs(...args: string[]): number {
-  const start = performance.now();
-  const { status } = spawnSync(process.execPath, args, { stdio: 'ignore', timeout: 20_000 });
-  if (status !== 0) throw new Error(`${args.join(' ')} ended with status ${status}`);
-  return performance.now() - start;
+interface Row {
+  readonly what: string;
+  readonly limit: number;
+  /** Milliseconds of each run, sorted. */
+  readonly times: readonly number[];
 }
 
-async function workerMs(): Promise<number> {
-  const dispatcher = new LoopbackDispatcher();
-  const start = performance.now();
-  const served = await serveOnThread(dispatcher, { space: 'mmio', ...REGION }, DEVICE);
-  const elapsed = performance.now() - start;
-  await served.close();
-  dispatcher.close();
-  return elapsed;
+function timeProcess(args: readonly string[]): number {
+  const started = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`node ${args.join(' ')} failed: ${stderr}`);
+  return performance.now() - started;
 }
 
-function show(name: string, samples: readonly number[], limit: number | null): void {
-  const middle = median(Uint32Array.from(samples, Math.round));
-  const goal = limit === null ? '' : `, goal ${limit} ms: ${middle <= limit ? 'met' : 'missed'}`;
-  console.log(`${name.padEnd(34)} median ${middle} ms, fastest ${Math.round(Math.min(...samples))} ms${goal}`);
+async function timeWorker(): Promise<number> {
+  const [vmm, device] = socketpair('seqpacket');
+  const started = performance.now();
+  const server = await RegionServerThread.start({ readFd: device, writeFd: device, regions: [{ device: DEVICE }] });
+  const ms = performance.now() - started;
+  await server.close();
+  vmm.close();
+  device.close();
+  return ms;
 }
 
-const samples = { node: [] as number[], probe: [] as number[], worker: [] as number[] };
-for (let run = 0; run < runs; run++) {
-  samples.node.push(processMs('-e', '0'));
-  samples.probe.push(processMs(CLI, 'probe'));
-  samples.worker.push(await workerMs());
+async function measure(what: string, limit: number, run: () => number | Promise<number>): Promise<Row> {
+  const times: number[] = [];
+  for (let left = RUNS; left > 0; left--) times.push(await run());
+  return { what, limit, times: times.sort((a, b) => a - b) };
 }
-show('node -e 0', samples.node, null);
-show('ioregion probe', samples.probe, 150);
-show('region server on a Worker, ready', samples.worker, 100);
+
+function median({ times }: Row): number {
+  const middle = times.length / 2;
+  return (times[Math.floor(middle - 0.5)]! + times[Math.floor(middle)]!) / 2;
+}
+
+function print(rows: readonly Row[]): void {
+  const head = ['what', 'median, ms', 'fastest', 'slowest', 'limit', 'met'];
+  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  for (const row of rows) {
+    const numbers = [median(row), row.times[0]!, row.times.at(-1)!].map((ms) => ms.toFixed(1));
+    const verdict =
+      row.limit === Number.POSITIVE_INFINITY ? ['', ''] : [row.limit, median(row) < row.limit ? 'yes' : 'NO'];
+    table.push([row.what, ...numbers, ...verdict.map(String)]);
+  }
+  console.log(table.toString());
+}
+
+const rows = [
+  await measure('node, an empty script', Number.POSITIVE_INFINITY, () => timeProcess(['-e', ''])),
+  await measure('ioregion probe', PROBE_LIMIT_MS, () => timeProcess([PROGRAM, 'probe'])),
+  await measure("a region server's Worker until it is ready", WORKER_LIMIT_MS, timeWorker),
+];
+print(rows);
+process.exitCode = rows.every((row) => median(row) < row.limit) ? 0 : 1;
