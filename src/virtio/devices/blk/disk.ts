@@ -4,6 +4,7 @@ import { Mapping } from '../../../native/index.js';
 import type { BlockConfig } from './config.js';
 import type { Negotiated } from './features.js';
 import type { Image } from './image.js';
+import { Status } from './request.js';
 
 /** The zeroes that write-zeroes requests write where the file system cannot make any. */
 const ZEROES_BYTES = 65536;
@@ -58,9 +59,7 @@ export class Disk implements Disposable {
   /** False once the file system has refused. */
   canPunchHoles = true;
   canZeroRanges = true;
-  /**
-   * The kernel reports a failed write-back once and then forgets it: from here on no flush can promise anything.
-   */
+  /** An fdatasync has failed: the kernel tells of a lost page once and then forgets it, so no flush can promise anything. */
   syncFailed = false;
   log: (message: string) => void = () => {};
   readonly #reported = new Set<string>();
@@ -92,6 +91,14 @@ export class Disk implements Disposable {
   /** Whether a write must be on stable storage before it completes (5.2.6.2). */
   get durableWrites(): boolean {
     return this.negotiated?.writethrough === true || !this.config.writeback;
+  }
+
+  /** How a request ends whose last system call was an fdatasync. */
+  endSync(result: number): Status {
+    if (result >= 0) return Status.ok;
+    this.syncFailed = true;
+    this.report('flushing', result);
+    return Status.ioError;
   }
 
   /** Logs a failure of the image, each kind once: a driver that retries must not fill the log. */

@@ -45,7 +45,7 @@ abstract class Erasure implements Operation {
   }
 
   advance(slot: RequestSlot, result: number): Outcome {
-    if (slot.method === Method.sync) return this.#endSync(result);
+    if (slot.method === Method.sync) return this.disk.endSync(result);
     if (result === NOT_SUPPORTED && this.#giveUp(slot.method)) return this.#prepare(slot, slot.ranges!);
     if (result < 0 || (result === 0 && slot.method === Method.writeZeroes)) {
       this.disk.report('erasing', result);
@@ -95,13 +95,6 @@ abstract class Erasure implements Operation {
     slot.method = Method.sync;
     this.io.file.sync(slot.number);
     return PENDING;
-  }
-
-  #endSync(result: number): Outcome {
-    if (result >= 0) return Status.ok;
-    this.disk.syncFailed = true;
-    this.disk.report('flushing', result);
-    return Status.ioError;
   }
 }
 

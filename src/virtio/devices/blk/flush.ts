@@ -23,9 +23,6 @@ export class FlushOperation implements Operation {
   }
 
   advance(_slot: RequestSlot, result: number): Outcome {
-    if (result >= 0) return Status.ok;
-    this.#disk.syncFailed = true;
-    this.#disk.report('flushing', result);
-    return Status.ioError;
+    return this.#disk.endSync(result);
   }
 }
