@@ -2,11 +2,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { PLACEMENT_MODES } from '../../bench/mmio/placement.js';
 import { isPathName, PATHS, type PathName } from '../../bench/mmio/row.js';
+import type { BenchBlkOptions } from './bench-blk.js';
 import type { BenchMmioOptions } from './bench-mmio.js';
 
 /** Measured seconds of each pair: the whole run of eleven pairs takes a little more than a minute. */
 const DEFAULT_SECONDS = 6;
 const MOST_SECONDS = 3600;
+/** Slots of a quarter of a second each. */
+const DEFAULT_ROUNDS = 9;
+const MOST_ROUNDS = 1000;
 const DEFAULT_REPORT = 'report/mmio.html';
 
 export function registerBench(program: Command): void {
@@ -27,6 +31,21 @@ export function registerBench(program: Command): void {
       const { benchMmio } = await import('./bench-mmio.js');
       await benchMmio(options);
     });
+  bench
+    .command('blk')
+    .description('random reads per second through the block device, and in C, interleaved')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--rounds <n>', 'slots of each language per row', parseRounds, DEFAULT_ROUNDS)
+    .action(async (options: BenchBlkOptions) => {
+      const { benchBlk } = await import('./bench-blk.js');
+      await benchBlk(options);
+    });
+}
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS) return rounds;
+  throw new InvalidArgumentError(`It must be an integer from 1 to ${MOST_ROUNDS}.`);
 }
 
 function parseSeconds(text: string): number {
