@@ -25,6 +25,8 @@ export interface ChainBuffers {
 
   /** For native I/O: the region of a segment (`mapping.object` is what the addon takes), without making an object. */
   region(segment: number): QueueRegion;
+  /** Where a segment is in guest-physical memory. */
+  address(segment: number): number;
   /** Offset of a segment in the mapping of its region, in bytes. */
   offset(segment: number): number;
   /** Length of a segment in bytes. */

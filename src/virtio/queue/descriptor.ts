@@ -1,0 +1,32 @@
+/** One descriptor, read once. */
+import { DescriptorFlag } from '../spec/index.js';
+import type { DescriptorTable } from './descriptor-table.js';
+
+export class Descriptor {
+  index = 0;
+  /** Inexact above 2^53, where no memory is. */
+  address = 0;
+  length = 0;
+  /** The last word: flags below next (split), or id below flags (packed). */
+  control = 0;
+
+  set(index: number, address: number, length: number, control: number): void {
+    this.index = index;
+    this.address = address;
+    this.length = length;
+    this.control = control;
+  }
+
+  load({ words, offset }: DescriptorTable, index: number): void {
+    const at = offset / 4 + index * 4;
+    this.set(index, words[at + 1]! * 2 ** 32 + words[at]!, words[at + 2]!, words[at + 3]!);
+  }
+}
+
+export const isWritable = (flags: number): boolean => (flags & DescriptorFlag.write) !== 0;
+export const hasNext = (flags: number): boolean => (flags & DescriptorFlag.next) !== 0;
+export const isIndirect = (flags: number): boolean => (flags & DescriptorFlag.indirect) !== 0;
+
+export function describeTable({ address, length }: Descriptor): string {
+  return `indirect table at 0x${address.toString(16)}, ${length} byte(s)`;
+}

@@ -1,0 +1,233 @@
+/** A packed virtqueue (2.8). */
+import {
+  DescriptorFlag,
+  EventSuppression,
+  Feature,
+  RING_EVENT_FLAGS_MASK,
+  RingEventFlags,
+  RingPosition,
+} from '../spec/index.js';
+import { allowsIndirect, type RingAreas } from './areas.js';
+import { DescriptorTable } from './descriptor-table.js';
+import { passesEvent } from './event-index.js';
+import type { GuestAccess } from './guest-access.js';
+import type { MemoryMap } from './memory-map.js';
+import { PackedChainReader } from './packed-chain-reader.js';
+import { ChainState, type QueueChain } from './queue-chain.js';
+import { RingQueue } from './ring-queue.js';
+import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
+
+/** Words of a descriptor: length, and id (low half) with flags (high half). */
+const LENGTH = 2;
+const CONTROL = 3;
+const EVENT_FLAGS = EventSuppression.flags / 2;
+const NONE = -1;
+const BUFFER_IDS = 65536;
+/** Descriptors looked at for each ordered load, which costs as much as several of them. */
+const WINDOW = 64;
+const START = { available: RingPosition.wrap, used: RingPosition.wrap };
+// Copies: what a module imports is looked up again at each use.
+const WRITE = DescriptorFlag.write;
+const AVAIL = DescriptorFlag.avail;
+const STATE = DescriptorFlag.avail | DescriptorFlag.used;
+const IDLE = ChainState.idle;
+const TAKEN = ChainState.taken;
+
+export class PackedQueue extends RingQueue {
+  readonly format = 'packed';
+  declare private readonly ring: GuestAccess;
+  declare private readonly driver: GuestAccess;
+  declare private readonly device: GuestAccess;
+  /** The ring, for plain accesses. */
+  declare private readonly words: Uint32Array;
+  declare private readonly reader: PackedChainReader;
+  /** 1 for each buffer ID in flight: any 16-bit number may be one. */
+  private readonly ids = new Uint8Array(BUFFER_IDS);
+  private readonly eventIdx: boolean;
+  /** Offset of the next descriptor to take, and the state bits of an available one there (2.8.1). */
+  private next = 0;
+  private availableState = 0;
+  /** How many descriptors from there on are known to be available. */
+  private visible = 0;
+  /** Offset of the next descriptor to use, and the state bits of a used one there. */
+  private usedNext = 0;
+  private usedState = 0;
+  /** Descriptors taken and not used. */
+  private inUse = 0;
+  /** Descriptors used since the last publish. */
+  private unpublished = 0;
+  /** Where the first of them is, and what goes there: the driver looks at that one, so it is written last. */
+  private firstAt = NONE;
+  private firstControl = 0;
+  /** The position the driver has been told to kick at. */
+  private armed = NONE;
+  protected taken = 0;
+  protected used = 0;
+
+  constructor(setup: QueueSetup, areas: RingAreas, memory: MemoryMap, hooks: QueueHooks) {
+    super(setup, memory, hooks);
+    const { size, features } = setup;
+    const { available, used } = setup.position ?? START;
+    this.ring = areas.descriptors;
+    this.words = areas.descriptors.words;
+    this.driver = areas.driver;
+    this.device = areas.device;
+    this.reader = new PackedChainReader(
+      new DescriptorTable(this.words, 0, size),
+      allowsIndirect(setup),
+      memory,
+      this.faults,
+    );
+    this.eventIdx = (features & Feature.eventIdx) !== 0n;
+    this.next = available & RingPosition.offsetMask;
+    this.availableState = (available & RingPosition.wrap) !== 0 ? AVAIL : DescriptorFlag.used;
+    this.usedNext = used & RingPosition.offsetMask;
+    this.usedState = (used & RingPosition.wrap) !== 0 ? STATE : 0;
+    this.setKicks(true);
+  }
+
+  get position(): QueuePosition {
+    return { available: this.nextPosition(), used: this.usedNext | (this.usedState !== 0 ? RingPosition.wrap : 0) };
+  }
+
+  private nextPosition(): number {
+    return this.next | (this.availableState === AVAIL ? RingPosition.wrap : 0);
+  }
+
+  protected get pending(): boolean {
+    return this.firstAt !== NONE;
+  }
+
+  protected look(): boolean {
+    if (!this.running) return false;
+    if (this.visible > 0) return true;
+    if (!this.ring.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
+    this.visible = this.scan();
+    if (this.acquireNext()) return true;
+    this.visible = 0;
+    if (!this.kicks || !this.eventIdx || this.armed === this.nextPosition()) return false;
+    this.arm();
+    // The driver writes the descriptor, then reads the event suppression; here it is the other way round. Each side has a
+    // full fence between the two (publish, then acquire), so that one of them sees what the other wrote.
+    this.visible = this.acquireNext() ? 1 : 0;
+    return this.visible > 0;
+  }
+
+  /** How many descriptors from the next one on look available, a window at most; the next one itself is not asked. */
+  private scan(): number {
+    const { words, size } = this;
+    let state = this.availableState;
+    let at = this.next;
+    for (let count = 1; count < WINDOW; count++) {
+      if (++at === size) {
+        at = 0;
+        state ^= STATE;
+      }
+      if (((words[(at << 2) + CONTROL]! >>> 16) & STATE) !== state) return count;
+    }
+    return WINDOW;
+  }
+
+  /**
+   * Whether the next descriptor is available. The processor (x86-64) does not reorder loads, and the compiler moves none
+   * across this ordered one, so that what the driver wrote before it made the descriptors of the scan available is visible.
+   */
+  private acquireNext(): boolean {
+    return ((this.ring.acquire32((this.next << 2) + CONTROL) >>> 16) & STATE) === this.availableState;
+  }
+
+  private arm(): void {
+    this.armed = this.nextPosition();
+    this.device.publish32(0, this.armed | (RingEventFlags.desc << 16));
+  }
+
+  protected take(): QueueChain | null {
+    if (this.visible <= 0) return null;
+    const chain = this.idle;
+    if (!this.reader.read(chain, this.next, this.availableState, this.size - this.inUse)) return null;
+    if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
+    this.ids[chain.head] = 1;
+    this.idle = chain.link!;
+    this.taken++;
+    chain.state = TAKEN;
+    this.advance(chain.descriptors);
+    return chain;
+  }
+
+  private refuseId(id: number): null {
+    this.faults.fail('head-in-flight', `buffer ID ${id}`);
+    return null;
+  }
+
+  private advance(descriptors: number): void {
+    this.inUse += descriptors;
+    this.visible -= descriptors;
+    this.next += descriptors;
+    if (this.next < this.size) return;
+    this.next -= this.size;
+    this.availableState ^= STATE;
+  }
+
+  protected use(chain: QueueChain, written: number): void {
+    const { words } = this;
+    const at = this.usedNext << 2;
+    const flags = this.usedState | (written > 0 ? WRITE : 0);
+    const control = chain.head | (flags << 16);
+    words[at + LENGTH] = written;
+    if (this.firstAt !== NONE) words[at + CONTROL] = control;
+    else this.deferFirst(at + CONTROL, control);
+    this.ids[chain.head] = 0;
+    chain.link = this.idle;
+    this.idle = chain;
+    this.used++;
+    chain.state = IDLE;
+    this.skip(chain.descriptors);
+  }
+
+  private deferFirst(at: number, control: number): void {
+    this.firstAt = at;
+    this.firstControl = control;
+  }
+
+  /** One used descriptor stands for the whole list (2.8.6). */
+  private skip(descriptors: number): void {
+    this.inUse -= descriptors;
+    this.unpublished += descriptors;
+    this.usedNext += descriptors;
+    if (this.usedNext < this.size) return;
+    this.usedNext -= this.size;
+    this.usedState ^= STATE;
+  }
+
+  protected publish(): boolean {
+    if (!this.ring.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
+    // The driver looks at the first used descriptor only, so publishing that one orders the others and the buffers before
+    // it; and it before the look at what the driver wants, who writes that and then looks again, with a full fence between.
+    this.ring.publish32(this.firstAt, this.firstControl);
+    this.firstAt = NONE;
+    const moved = this.unpublished;
+    this.unpublished = 0;
+    return this.wantsCall(this.driver.acquire32(0), moved);
+  }
+
+  /** A reserved value means what a driver that wrote it by mistake can live with: a call. */
+  private wantsCall(event: number, moved: number): boolean {
+    const mode = (event >>> 16) & RING_EVENT_FLAGS_MASK;
+    if (mode === RingEventFlags.disable) return false;
+    if (mode !== RingEventFlags.desc || !this.eventIdx) return true;
+    const wrapped = (event & RingPosition.wrap) !== 0;
+    const lap = wrapped === (this.usedState !== 0) ? 0 : this.size;
+    return passesEvent((event & RingPosition.offsetMask) - lap, this.usedNext - moved, this.usedNext);
+  }
+
+  protected setKicks(wanted: boolean): void {
+    if (!this.device.usable) return;
+    this.armed = NONE;
+    if (wanted && this.eventIdx) this.arm();
+    else this.device.publish16(EVENT_FLAGS, wanted ? RingEventFlags.enable : RingEventFlags.disable);
+  }
+
+  protected hide(): void {
+    this.visible = 0;
+  }
+}

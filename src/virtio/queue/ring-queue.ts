@@ -1,0 +1,217 @@
+/** A virtqueue of either format: lifecycle, chains in flight, completions, failure. */
+import { Feature } from '../spec/index.js';
+import type { Chain } from './chain.js';
+import { QueueError, type QueueRule } from './errors.js';
+import { InOrder } from './in-order.js';
+import type { MemoryMap } from './memory-map.js';
+import { type ChainOwner, ChainState, makeChains, type QueueChain } from './queue-chain.js';
+import type { QueueCounters, QueueEngine } from './queue-engine.js';
+import type { RingFaults } from './ring-faults.js';
+import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
+
+// Copies: what a module imports is looked up again at each use.
+const TAKEN = ChainState.taken;
+const HELD = ChainState.held;
+const NONE = -1;
+
+/**
+ * What a format adds is the ring: taking chains, writing completions, publishing them, telling the driver about kicks.
+ */
+export abstract class RingQueue implements QueueEngine, ChainOwner {
+  abstract readonly format: 'split' | 'packed';
+  index = 0;
+  size = 0;
+  declare readonly features: bigint;
+  failure: QueueError | null = null;
+  declare readonly faults: RingFaults;
+  /** The chain to take next: of those that are idle, the one used last, which the cache still has. */
+  declare protected idle: QueueChain;
+  /** Whether the driver shall kick. */
+  protected kicks = true;
+  declare private readonly hooks: QueueHooks;
+  declare private readonly order: InOrder | null;
+  running = true;
+  /**
+   * Chains in this state take the short ways of `pop` and `complete`: TAKEN, or none while the queue has ended, keeps an
+   * order, or lets a chain wait for room.
+   */
+  private plain: number = TAKEN;
+  /** There was no room for the next chain; and chains in flight may make some. */
+  private starved = false;
+  private waiting = false;
+  private held = 0;
+  private calls = 0;
+  private suppressedCalls = 0;
+  private repeatedCompletions = 0;
+  private lateCompletions = 0;
+
+  constructor(setup: QueueSetup, memory: MemoryMap, hooks: QueueHooks) {
+    this.index = setup.index;
+    this.size = setup.size;
+    this.features = setup.features;
+    this.hooks = hooks;
+    this.order = (setup.features & Feature.inOrder) === 0n ? null : new InOrder(setup.size);
+    this.faults = {
+      fail: (rule, detail) => this.breakRule(rule, detail),
+      starve: () => this.starve(),
+    };
+    this.idle = makeChains(this, memory, setup.size);
+    this.choosePlain();
+  }
+
+  abstract readonly position: QueuePosition;
+  /** Chains taken from the ring. */
+  protected abstract readonly taken: number;
+  /** Chains written to the ring as used. */
+  protected abstract readonly used: number;
+  /** Completions have been written that are not visible yet. */
+  protected abstract readonly pending: boolean;
+  /**
+   * The next of the chains that `look` has found. Null where there is none left, where it broke a rule, and where it has to
+   * wait: the latter two have been reported to `faults`.
+   */
+  protected abstract take(): QueueChain | null;
+  /**
+   * Whether there are chains to take. Where there are none and `kicks` is set, the driver has been told to kick for the next
+   * one, and the answer is of after that. False once the queue has ended.
+   */
+  protected abstract look(): boolean;
+  /** Writes a completion, not yet visible to the driver, and makes the chain idle. */
+  protected abstract use(chain: QueueChain, written: number): void;
+  /** Makes the completions visible. True where the driver wants to be called for one of them. */
+  protected abstract publish(): boolean;
+  /** Tells the driver whether to kick. */
+  protected abstract setKicks(wanted: boolean): void;
+  /** Chains that are available and have not been taken are not there any more. */
+  protected abstract hide(): void;
+
+  private breakRule(rule: QueueRule, detail: string): false {
+    this.fail(new QueueError(rule, detail));
+    return false;
+  }
+
+  private starve(): false {
+    this.starved = true;
+    this.choosePlain();
+    return false;
+  }
+
+  get inFlight(): number {
+    return this.taken - this.used - this.held - this.lateCompletions;
+  }
+
+  get counters(): QueueCounters {
+    return {
+      popped: this.taken,
+      completed: this.used,
+      calls: this.calls,
+      suppressedCalls: this.suppressedCalls,
+      repeatedCompletions: this.repeatedCompletions,
+      lateCompletions: this.lateCompletions,
+    };
+  }
+
+  pop(): Chain | null {
+    const chain = this.take();
+    return chain !== null && this.plain === TAKEN ? chain : this.popSpecially(chain);
+  }
+
+  private popSpecially(taken: QueueChain | null): Chain | null {
+    let chain = taken;
+    if (chain === null && !this.starved && this.look()) chain = this.take();
+    if (chain === null && this.starved) chain = this.takeStarved();
+    if (chain !== null && this.order !== null) this.order.add(chain);
+    return chain;
+  }
+
+  /** There was no room for a chain: takes back what idle chains hold, and tries once more. */
+  private takeStarved(): QueueChain | null {
+    this.starved = false;
+    for (let idle: QueueChain | null = this.idle; idle !== null; idle = idle.link) idle.shrink();
+    const chain = this.take();
+    this.waiting = this.starved && this.inFlight > 0;
+    if (this.starved && !this.waiting) this.fail(new QueueError('chain-length', 'a chain lies in too many regions'));
+    this.starved = false;
+    this.choosePlain();
+    return chain;
+  }
+
+  private choosePlain(): void {
+    const short = this.running && this.order === null && !this.starved && !this.waiting;
+    this.plain = short ? TAKEN : NONE;
+  }
+
+  complete(chain: QueueChain, written: number): void {
+    if (chain.state === this.plain && written >= 0 && written <= chain.writableBytes) this.use(chain, written);
+    else this.completeSpecially(chain, written);
+  }
+
+  private completeSpecially(chain: QueueChain, written: number): void {
+    if (chain.state !== TAKEN) {
+      this.repeatedCompletions++;
+      return;
+    }
+    chain.state = HELD;
+    if (!this.running) this.lateCompletions++;
+    else if (!(written >= 0 && written <= chain.writableBytes)) this.refuseLength(chain, written);
+    else if (this.order !== null) this.useInOrder(this.order, chain, written);
+    else this.use(chain, written);
+    if (this.waiting) this.announceRoom();
+  }
+
+  private refuseLength({ writableBytes }: QueueChain, written: number): void {
+    this.lateCompletions++;
+    this.fail(new QueueError('completion', `${written} bytes reported for a chain with room for ${writableBytes}`));
+  }
+
+  private useInOrder(order: InOrder, chain: QueueChain, written: number): void {
+    chain.written = written;
+    this.held++;
+    for (let next = order.next(); next !== undefined; next = order.next()) {
+      this.held--;
+      this.use(next, next.written);
+    }
+  }
+
+  private announceRoom(): void {
+    this.waiting = false;
+    this.choosePlain();
+    this.hooks.roomAvailable?.();
+  }
+
+  flush(): void {
+    if (!this.running || !this.pending) return;
+    if (this.publish()) this.call();
+    else this.suppressedCalls++;
+  }
+
+  private call(): void {
+    this.calls++;
+    this.hooks.call();
+  }
+
+  disableKicks(): void {
+    this.kicks = false;
+    if (this.running) this.setKicks(false);
+  }
+
+  enableKicks(): boolean {
+    this.kicks = true;
+    if (!this.running) return false;
+    this.setKicks(true);
+    return this.look();
+  }
+
+  fail(error: QueueError): void {
+    if (!this.running) return;
+    this.stop();
+    this.failure = error;
+    this.hooks.failed?.(error);
+  }
+
+  stop(): void {
+    this.running = false;
+    this.choosePlain();
+    this.hide();
+  }
+}

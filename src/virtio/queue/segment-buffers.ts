@@ -1,0 +1,158 @@
+/** The halves of a chain, reached by position. */
+import type { ChainBuffers } from './chain-buffers.js';
+import type { GuestAccess } from './guest-access.js';
+import type { QueueRegion } from './queue-memory.js';
+import type { SegmentList } from './segment-list.js';
+
+/** The chain that a half belongs to. */
+export interface ChainSegments extends SegmentList {
+  /** While the device has it and its queue runs. Guest memory is not touched otherwise. */
+  readonly usable: boolean;
+}
+
+/** What happens to one piece of a segment; `done` bytes have been dealt with before it. */
+type Transfer<Argument> = (
+  access: GuestAccess,
+  offset: number,
+  length: number,
+  argument: Argument,
+  done: number,
+) => void;
+
+const toTarget: Transfer<Uint8Array> = (access, offset, length, target, done) =>
+  access.copyTo(offset, length, target, done);
+const fromSource: Transfer<Uint8Array> = (access, offset, length, source, done) =>
+  access.copyFrom(offset, length, source, done);
+const setTo: Transfer<number> = (access, offset, length, value) => access.fill(offset, length, value);
+
+abstract class SegmentBuffers implements ChainBuffers {
+  declare protected readonly chain: ChainSegments;
+
+  constructor(chain: ChainSegments) {
+    this.chain = chain;
+  }
+
+  abstract readonly byteLength: number;
+  abstract readonly segmentCount: number;
+  /** Number in the list of the first segment of this half. */
+  protected abstract readonly first: number;
+  abstract copyFrom(source: Uint8Array, at?: number): number;
+  abstract fill(value: number, at: number, length: number): number;
+
+  copyTo(target: Uint8Array, from = 0): number {
+    return this.transfer(toTarget, target, from, target.length);
+  }
+
+  view(segment: number): Uint8Array {
+    const length = this.chain.usable ? this.length(segment) : 0;
+    const offset = this.offset(segment);
+    return this.region(segment).mapping.bytes.subarray(offset, offset + length);
+  }
+
+  region(segment: number): QueueRegion {
+    const { memory } = this.chain;
+    return memory.regions[memory.find(this.address(segment))]!;
+  }
+
+  address(segment: number): number {
+    return this.chain.address(this.checked(segment));
+  }
+
+  offset(segment: number): number {
+    return this.address(segment) - this.region(segment).gpa;
+  }
+
+  length(segment: number): number {
+    return this.chain.length(this.checked(segment));
+  }
+
+  /** `transfer` for each piece of up to `wanted` bytes from `position` on; returns how many there were. */
+  protected transfer<Argument>(
+    transfer: Transfer<Argument>,
+    argument: Argument,
+    position: number,
+    wanted: number,
+  ): number {
+    const total = this.available(position, wanted);
+    let skip = position;
+    let done = 0;
+    for (let i = this.first; done < total; i++) {
+      const length = this.chain.length(i);
+      if (skip >= length) {
+        skip -= length;
+        continue;
+      }
+      const count = Math.min(length - skip, total - done);
+      this.reach(transfer, this.chain.address(i) + skip, count, argument, done);
+      done += count;
+      skip = 0;
+    }
+    return total;
+  }
+
+  private available(position: number, wanted: number): number {
+    if (!this.chain.usable || !(position >= 0)) return 0;
+    return Math.max(0, Math.min(wanted, this.byteLength - position));
+  }
+
+  private reach<Argument>(
+    transfer: Transfer<Argument>,
+    address: number,
+    length: number,
+    argument: Argument,
+    done: number,
+  ): void {
+    const { memory } = this.chain;
+    const region = memory.find(address);
+    transfer(memory.accesses[region]!, memory.offset(region, address), length, argument, done);
+  }
+
+  private checked(segment: number): number {
+    if (segment >= 0 && segment < this.segmentCount) return this.first + segment;
+    throw new RangeError(`segment ${segment} of ${this.segmentCount}`);
+  }
+}
+
+export class ReadableSegments extends SegmentBuffers {
+  get byteLength(): number {
+    return this.chain.readableBytes;
+  }
+
+  get segmentCount(): number {
+    return this.chain.readableCount;
+  }
+
+  protected get first(): number {
+    return 0;
+  }
+
+  copyFrom(): number {
+    return 0;
+  }
+
+  fill(): number {
+    return 0;
+  }
+}
+
+export class WritableSegments extends SegmentBuffers {
+  get byteLength(): number {
+    return this.chain.writableBytes;
+  }
+
+  get segmentCount(): number {
+    return this.chain.count - this.chain.readableCount;
+  }
+
+  protected get first(): number {
+    return this.chain.readableCount;
+  }
+
+  copyFrom(source: Uint8Array, at = 0): number {
+    return this.transfer(fromSource, source, at, source.length);
+  }
+
+  fill(value: number, at: number, length: number): number {
+    return this.transfer(setTo, value, at, length);
+  }
+}

@@ -1,0 +1,173 @@
+/** A split virtqueue (2.7). */
+import { AVAIL_NO_INTERRUPT, AvailRing, Feature, USED_NO_NOTIFY, UsedRing } from '../spec/index.js';
+import { allowsIndirect, type RingAreas } from './areas.js';
+import { DescriptorTable } from './descriptor-table.js';
+import { passesEvent } from './event-index.js';
+import type { GuestAccess } from './guest-access.js';
+import type { MemoryMap } from './memory-map.js';
+import { ChainState, type QueueChain } from './queue-chain.js';
+import { RingQueue } from './ring-queue.js';
+import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
+import { SplitChainReader } from './split-chain-reader.js';
+
+const FLAGS = AvailRing.flags / 2;
+const IDX = AvailRing.idx / 2;
+const WRAP = 0xffff;
+const UNARMED = -1;
+// Copies: what a module imports is looked up again at each use.
+const IDLE = ChainState.idle;
+const TAKEN = ChainState.taken;
+
+export class SplitQueue extends RingQueue {
+  readonly format = 'split';
+  private mask = 0;
+  declare private readonly driver: GuestAccess;
+  declare private readonly device: GuestAccess;
+  /** The entries of the rings, for plain accesses. */
+  declare private readonly availRing: Uint16Array;
+  declare private readonly usedRing: Uint32Array;
+  declare private readonly ring: DescriptorTable;
+  declare private readonly reader: SplitChainReader;
+  /** 1 for each head in flight. */
+  declare private readonly heads: Uint8Array;
+  private readonly eventIdx: boolean;
+  /** Indices of used_event and avail_event in their areas, in elements of 16 bits. */
+  private usedEvent = 0;
+  private availEvent = 0;
+  /** The next entry of the available ring to take. */
+  private next = 0;
+  /** The available index when it was last read. */
+  private seen = 0;
+  /** Entries of the available ring seen so far. */
+  private announced = 0;
+  /** The next entry of the used ring to write. */
+  private usedNext = 0;
+  /** The used index as the driver sees it. */
+  private usedIdx = 0;
+  /** Entries of the used ring published so far. */
+  private published = 0;
+  /** The avail_event that the driver sees. */
+  private armed = UNARMED;
+
+  constructor(setup: QueueSetup, areas: RingAreas, memory: MemoryMap, hooks: QueueHooks) {
+    super(setup, memory, hooks);
+    const { size, features, position } = setup;
+    this.mask = size - 1;
+    this.driver = areas.driver;
+    this.device = areas.device;
+    this.availRing = areas.driver.halves.subarray(AvailRing.ring / 2);
+    this.usedRing = areas.device.words.subarray(UsedRing.ring / 4);
+    this.ring = new DescriptorTable(areas.descriptors.words, 0, size);
+    this.reader = new SplitChainReader(this.ring, allowsIndirect(setup), memory, this.faults);
+    this.heads = new Uint8Array(size);
+    this.eventIdx = (features & Feature.eventIdx) !== 0n;
+    this.usedEvent = AvailRing.ring / 2 + size;
+    this.availEvent = (UsedRing.ring + UsedRing.entrySize * size) / 2;
+    this.next = this.seen = position?.available ?? 0;
+    this.usedNext = this.usedIdx = position?.used ?? 0;
+    this.setKicks(true);
+  }
+
+  get position(): QueuePosition {
+    return { available: this.next, used: this.usedIdx };
+  }
+
+  protected get taken(): number {
+    return this.announced - ((this.seen - this.next) & WRAP);
+  }
+
+  protected get used(): number {
+    return this.published + ((this.usedNext - this.usedIdx) & WRAP);
+  }
+
+  protected get pending(): boolean {
+    return this.usedNext !== this.usedIdx;
+  }
+
+  protected look(): boolean {
+    if (!this.running) return false;
+    if (this.next !== this.seen) return true;
+    if (!this.driver.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
+    let idx = this.driver.acquire16(IDX);
+    if (idx === this.next && this.kicks && this.eventIdx && this.armed !== this.next) {
+      this.arm();
+      // The driver writes idx, then reads avail_event; here it is the other way round. Each side has a full fence between
+      // the two (publish, then acquire), so that one of them sees what the other wrote and no kick is lost.
+      idx = this.driver.acquire16(IDX);
+    }
+    return idx !== this.next && this.see(idx);
+  }
+
+  /** The chains up to `idx` are available: no more than the ring has entries, those not yet used included. */
+  private see(idx: number): boolean {
+    const ahead = (idx - this.next) & WRAP;
+    const outstanding = (this.next - this.usedIdx) & WRAP;
+    if (ahead + outstanding > this.size)
+      return this.faults.fail('avail-index', `it is ${idx} after ${this.next}, with ${outstanding} entries not used`);
+    this.announced += ahead;
+    this.seen = idx;
+    return true;
+  }
+
+  private arm(): void {
+    this.device.publish16(this.availEvent, this.next);
+    this.armed = this.next;
+  }
+
+  /** The acquire of idx has made the entry and its descriptors visible. */
+  protected take(): QueueChain | null {
+    const { next } = this;
+    if (next === this.seen) return null;
+    const head = this.availRing[next & this.mask]!;
+    if (this.heads[head] !== 0) return this.refuse(head);
+    const chain = this.idle;
+    if (!this.reader.read(chain, this.ring, head)) return null;
+    this.heads[head] = 1;
+    this.idle = chain.link!;
+    chain.head = head;
+    chain.state = TAKEN;
+    this.next = (next + 1) & WRAP;
+    return chain;
+  }
+
+  private refuse(head: number): null {
+    if (head < this.size) this.faults.fail('head-in-flight', `head ${head}`);
+    else this.faults.fail('head-range', `head ${head} in a table of ${this.size}`);
+    return null;
+  }
+
+  protected use(chain: QueueChain, written: number): void {
+    const { usedRing, usedNext } = this;
+    const at = (usedNext & this.mask) << 1;
+    usedRing[at] = chain.head;
+    usedRing[at + 1] = written;
+    this.usedNext = (usedNext + 1) & WRAP;
+    this.heads[chain.head] = 0;
+    chain.link = this.idle;
+    this.idle = chain;
+    chain.state = IDLE;
+  }
+
+  protected publish(): boolean {
+    if (!this.device.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
+    const before = this.usedIdx;
+    this.published = this.used;
+    this.usedIdx = this.usedNext;
+    // Publishing orders the entries and the buffers before idx (2.7.8.2), and idx before the look at what the driver
+    // wants: the driver writes used_event or flags, then looks at idx once more, with a full fence between.
+    this.device.publish16(IDX, this.usedIdx);
+    if (this.eventIdx) return passesEvent(this.driver.acquire16(this.usedEvent), before, this.usedIdx);
+    return (this.driver.acquire16(FLAGS) & AVAIL_NO_INTERRUPT) === 0;
+  }
+
+  protected setKicks(wanted: boolean): void {
+    if (!this.device.usable) return;
+    if (!this.eventIdx) this.device.publish16(FLAGS, wanted ? 0 : USED_NO_NOTIFY);
+    else if (wanted) this.arm();
+  }
+
+  protected hide(): void {
+    this.announced -= (this.seen - this.next) & WRAP;
+    this.seen = this.next;
+  }
+}
