@@ -107,13 +107,22 @@ export class Interrupts {
   }
 
   /** Sends a message now, without a route. False where no vCPU took it: masked off, or addressed to nobody. */
-  signalMsi({ address, data }: MsiMessage): boolean {
-    try {
-      return ioctlSet(this.#vm, 'KVM_SIGNAL_MSI', kvmMsi, { ...addressHalves(address), data }) > 0;
-    } catch (error) {
-      if (isAddressedToNobody(error)) return false;
-      throw error;
-    }
+  signalMsi(message: MsiMessage): boolean {
+    return this.prepareMsi(message)();
+  }
+
+  /** The same for a message that is sent often: what is returned sends it, and allocates nothing. */
+  prepareMsi({ address, data }: MsiMessage): () => boolean {
+    const vm = this.#vm;
+    const bytes = kvmMsi.encode({ ...addressHalves(address), data });
+    return () => {
+      try {
+        return ioctlData(vm, 'KVM_SIGNAL_MSI', bytes) > 0;
+      } catch (error) {
+        if (isAddressedToNobody(error)) return false;
+        throw error;
+      }
+    };
   }
 
   /**

@@ -35,7 +35,7 @@ function toUrl(module: string): string {
 }
 
 /** Imports the module and makes its device. @throws DeviceLoadError */
-export async function loadDevice<Device extends AsyncRegisterDevice = RegisterDevice>(
+export async function loadDevice<Device extends object = RegisterDevice>(
   { module, factory = 'default', options }: DeviceModule,
   context: DeviceContext = NO_CONTEXT,
 ): Promise<Device> {

@@ -1,7 +1,7 @@
 /** The seam between a transport and the device it drives, wherever that runs. */
 import type { EventFd } from '../../native/index.js';
 import type { InterruptSource } from '../interrupt/index.js';
-import type { QueuePosition, QueueSetup } from '../queue/index.js';
+import type { QueueSetup } from '../queue/index.js';
 import type { ControlState } from './control-state.js';
 import type { SharedConfig } from './shared-config.js';
 
@@ -24,8 +24,8 @@ export interface QueueStart {
 
 /**
  * One transport drives one device through it. Nothing here throws or rejects: what goes wrong shows as `needsReset` in the
- * state. A transport on a thread that never returns to its event loop (a vCPU, a region server) sees the end of `reset` and
- * `stopQueue` in the state, too, and need not await them.
+ * state. A transport may be on a thread that never returns to its event loop (a vCPU, a region server): it sees in the state
+ * when a reset or a stop has come to its end.
  */
 export interface DeviceControl {
   readonly description: DeviceDescription;
@@ -34,19 +34,23 @@ export interface DeviceControl {
   readonly state: ControlState;
   /** Whether `kickFd`s are watched; false where kicks must be calls. */
   readonly watchesKicks: boolean;
+  /** Whether interrupts are raised on another thread: the sink must be one that describes itself. */
+  readonly sharesInterrupts: boolean;
 
   /** DRIVER_OK: starts the device and these queues. From here on it raises interrupts. */
   activate(driverFeatures: bigint, queues: readonly QueueStart[], interrupts: InterruptSource): void;
-  /** Starts one queue of an active device, after its reset. */
+  /** Starts one queue of an active device, after its stop. */
   startQueue(queue: QueueStart): void;
-  /** Resolves with the position when nothing of the queue is in flight; null where it did not run. */
-  stopQueue(index: number): Promise<QueuePosition | null>;
+  /** Begins to stop a queue: it is `queueRunning` until nothing of it is in flight, and then has a `position`. */
+  stopQueue(index: number): void;
   /** The driver made chains available in a running queue. */
   kick(index: number): void;
   /** A driver's write of `size` (1, 2 or 4) bytes inside configuration space; later reads see what the device made of it. */
   writeConfig(offset: number, size: number, value: number): void;
-  /** Stops all queues and resets the device; resolves when nothing is in flight. `busy` in the state until then. */
-  reset(): Promise<void>;
-  /** Ends the device for good. Idempotent. */
+  /** Begins to stop all queues and reset the device: it is `active` until nothing is in flight. */
+  reset(): void;
+  /** Resolves when all that has begun has come to its end; for threads with an event loop. */
+  settled(): Promise<void>;
+  /** Ends the device for good; resolves when it is gone. Idempotent. */
   close(): Promise<void>;
 }

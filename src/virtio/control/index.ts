@@ -1,4 +1,8 @@
 /** How a transport drives a device: on its own thread, or on a Worker. */
 export { ControlState } from './control-state.js';
 export type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
+export { DeviceWorkerError } from './errors.js';
+export { LocalControl, type LocalControlOptions } from './local-control.js';
+export { type DeviceLog, stderrLog } from './log.js';
 export { SharedConfig } from './shared-config.js';
+export { WorkerControl, type WorkerControlOptions } from './worker-control.js';

@@ -1,5 +1,6 @@
 /** The transport's side of a function's interrupts: what the driver does to MSI-X, the pin and ISR status. */
 import { MSI_NO_VECTOR } from '../spec/index.js';
+import { VECTOR_MASKED } from '../spec/pci-msix.js';
 import type { InterruptSource } from './interrupt-source.js';
 import { type InterruptState, ModeBit, StateWord, VectorMessage, VectorWord } from './interrupt-state.js';
 import { acquire, release } from './shared-lock.js';
@@ -35,14 +36,28 @@ export class InterruptController {
   /** Message control: what became pending under the function mask is delivered when it goes. */
   setMode(enabled: boolean, functionMask: boolean): void {
     const mode = (enabled ? ModeBit.msixEnabled : 0) | (functionMask ? ModeBit.functionMask : 0);
-    if (mode === Atomics.exchange(this.#words, StateWord.mode, mode)) return;
-    for (let vector = 0; vector < this.#state.vectors; vector++) this.#update(vector, null, 0);
+    if (mode === Atomics.load(this.#words, StateWord.mode)) return;
+    for (let vector = 0; enabled && vector < this.#state.vectors; vector++) {
+      if (!this.#state.masked(vector)) this.#route(vector);
+    }
+    Atomics.store(this.#words, StateWord.mode, mode);
+    for (let vector = 0; vector < this.#state.vectors; vector++) {
+      this.#locked(vector, () => this.source.deliverPending(vector));
+    }
     this.#updatePin();
   }
 
   /** A write to a table entry; unmasking delivers what is pending. */
   setVector(vector: number, field: VectorField, value: number): void {
-    this.#update(vector, field, value);
+    const at = this.#state.vectorAt(vector) + VectorWord[field];
+    const unmasks = field === 'control' && (value & VECTOR_MASKED) === 0;
+    // Without the lock, as a route may take its time: while the vector is masked, nobody else looks at it.
+    if (unmasks && this.#state.msixEnabled) this.#route(vector);
+    this.#locked(vector, () => {
+      this.#words[at] = value;
+      this.source.deliverPending(vector);
+    });
+    if (field !== 'control' && this.#state.msixEnabled && !this.#state.masked(vector)) this.#route(vector);
   }
 
   pending(vector: number): boolean {
@@ -91,7 +106,12 @@ export class InterruptController {
   resetDevice(): void {
     this.configVector = MSI_NO_VECTOR;
     for (let queue = 0; queue < this.#state.queues; queue++) this.setQueueVector(queue, MSI_NO_VECTOR);
-    for (let vector = 0; vector < this.#state.vectors; vector++) this.#dropPending(vector);
+    for (let vector = 0; vector < this.#state.vectors; vector++) {
+      const at = this.#state.vectorAt(vector) + VectorWord.pending;
+      this.#locked(vector, () => {
+        this.#words[at] = 0;
+      });
+    }
     this.takeIsr();
   }
 
@@ -99,13 +119,11 @@ export class InterruptController {
     return vector < this.#state.vectors ? vector : MSI_NO_VECTOR;
   }
 
-  #update(vector: number, field: VectorField | null, value: number): void {
-    const at = this.#state.vectorAt(vector);
-    acquire(this.#words, at + VectorWord.lock);
-    if (field !== null) this.#words[at + VectorWord[field]] = value;
-    if (this.#state.msixEnabled && !this.#state.masked(vector)) this.#route(vector);
-    this.source.deliverPending(vector);
-    release(this.#words, at + VectorWord.lock);
+  #locked(vector: number, change: () => void): void {
+    const at = this.#state.vectorAt(vector) + VectorWord.lock;
+    acquire(this.#words, at);
+    change();
+    release(this.#words, at);
   }
 
   /** Routing replaces the table of a VM: only where the message is another. */
@@ -121,13 +139,6 @@ export class InterruptController {
     } catch {
       this.source.failures += 1;
     }
-  }
-
-  #dropPending(vector: number): void {
-    const at = this.#state.vectorAt(vector);
-    acquire(this.#words, at + VectorWord.lock);
-    this.#words[at + VectorWord.pending] = 0;
-    release(this.#words, at + VectorWord.lock);
   }
 
   #updatePin(): void {

@@ -1,5 +1,6 @@
 /** The seam to whatever delivers interrupts: KVM in this process, eventfds bound to irqfds, or a recorder. */
 import type { MsiMessage } from '../../kvm/index.js';
+import type { SignalledMessage } from './interrupt-state.js';
 
 /**
  * Calls for one vector, and those for the pin, never overlap, whatever the thread they come from. A call that throws is
@@ -7,7 +8,7 @@ import type { MsiMessage } from '../../kvm/index.js';
  */
 export interface InterruptSink {
   /** Sends the message of a vector. `message` is valid during the call only. */
-  signal(vector: number, message: MsiMessage): void;
+  signal(vector: number, message: SignalledMessage): void;
   /** The message that later signals of the vector stand for. For sinks that have to arrange for it first. */
   route?(vector: number, message: MsiMessage): void;
   /** Level of INTA#. Where absent, the function has no pin. */

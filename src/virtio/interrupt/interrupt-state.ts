@@ -86,8 +86,14 @@ export class InterruptState {
   }
 }
 
+/** A message with its address in halves too, so that it can be compared without a bigint. */
+export interface SignalledMessage extends MsiMessage {
+  readonly addressLow: number;
+  readonly addressHigh: number;
+}
+
 /** The message of one vector, read from the table when it is asked for. */
-export class VectorMessage implements MsiMessage {
+export class VectorMessage implements SignalledMessage {
   readonly #state: InterruptState;
   #at = 0;
 
@@ -101,9 +107,15 @@ export class VectorMessage implements MsiMessage {
   }
 
   get address(): bigint {
-    const { words } = this.#state;
-    const high = BigInt(words[this.#at + VectorWord.addressHigh]! >>> 0);
-    return (high << 32n) | BigInt(words[this.#at + VectorWord.addressLow]! >>> 0);
+    return (BigInt(this.addressHigh) << 32n) | BigInt(this.addressLow);
+  }
+
+  get addressLow(): number {
+    return this.#state.words[this.#at + VectorWord.addressLow]! >>> 0;
+  }
+
+  get addressHigh(): number {
+    return this.#state.words[this.#at + VectorWord.addressHigh]! >>> 0;
   }
 
   get data(): number {

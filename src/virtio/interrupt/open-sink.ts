@@ -1,4 +1,4 @@
-/** Opens a sink on another thread of the process that described it. */
+/** Opens a sink on another thread of the process that described it. All descriptors stay those of that thread. */
 import { Interrupts } from '../../kvm/interrupts.js';
 import { EventFd } from '../../native/index.js';
 import { VmLink } from '../vm-link/index.js';
@@ -11,7 +11,7 @@ export function openSink(description: SinkDescription): InterruptSink {
     const { vm, pinGsi } = description;
     return new KvmSink({ interrupts: new Interrupts({ number: vm }), vm, pinGsi });
   }
-  const eventfds = description.eventfds.map((number) => new EventFd(number).dup());
+  const eventfds = description.eventfds.map((number) => new EventFd(number));
   return new EventfdSink(eventfds, openWiring(description.pin));
 }
 

@@ -14,3 +14,13 @@ export class PciFunctionError extends IoregionError {
     super('ERR_IOREGION_PCI_FUNCTION', problem);
   }
 }
+
+/** A function was described with an open file that did not come along (`ERR_IOREGION_UNKNOWN_FD`). */
+export class UnknownFdError extends IoregionError {
+  constructor(name: string) {
+    super(
+      'ERR_IOREGION_UNKNOWN_FD',
+      `no open file "${name}" came along: pass it in the fds of the thread or the offer`,
+    );
+  }
+}

@@ -7,10 +7,11 @@ import { Feature, LegacyCfg } from '../spec/index.js';
 import { CONFIG_SPACE_SIZE } from '../spec/pci-config-space.js';
 import { type DriverInterface, type Refusals, TransportCore } from '../transport/index.js';
 import { type BarMapping, ConfigSpace } from './config-space.js';
+import { PciFunctionError } from './errors.js';
 import { pciIdentity } from './identity.js';
 import { type Bar, type FunctionLayout, functionLayout, NOTIFY_MULTIPLIER } from './layout.js';
 import { PciCfgAccess } from './pci-cfg-access.js';
-import { functionRegions, functionWindows, type PciRegion } from './regions.js';
+import { type FunctionWindows, functionRegions, functionWindows, type PciRegion } from './regions.js';
 
 export interface VirtioPciFunctionOptions {
   readonly control: DeviceControl;
@@ -45,6 +46,8 @@ export class VirtioPciFunction {
   readonly bars: readonly Bar[];
   /** The parts of the BARs. */
   readonly regions: readonly PciRegion[];
+  readonly #control: DeviceControl;
+  readonly #notifiers: HostNotifiers | null;
   readonly #core: TransportCore;
   readonly #config: ConfigSpace;
   readonly #layout: FunctionLayout;
@@ -52,31 +55,20 @@ export class VirtioPciFunction {
 
   /** @throws PciFunctionError, DeviceTypeError */
   constructor(options: VirtioPciFunctionOptions) {
-    const { control, sink, transitional = false, anyWidthKicks = false } = options;
-    const { deviceType, queueSizes } = control.description;
-    const { vectors = queueSizes.length + 1 } = options;
-    const identity = pciIdentity(deviceType, transitional);
-    const shape = { queues: queueSizes.length, vectors, configLength: control.config.length, transitional };
-    this.#layout = functionLayout(shape);
-    this.#anyWidthKicks = anyWidthKicks;
-    const state = InterruptState.create(vectors, queueSizes.length);
-    const interrupts = new InterruptController(new InterruptSource(state, sink));
-    this.#core = this.#createCore(options, interrupts);
-    const windows = functionWindows(this.#layout, this.#core, vectors);
+    checkSink(options);
+    const { control, sink, notifiers = null } = options;
+    const queues = control.description.queueSizes.length;
+    const { vectors = queues + 1, transitional = false } = options;
+    this.#control = control;
+    this.#notifiers = notifiers;
+    this.#anyWidthKicks = options.anyWidthKicks ?? false;
+    this.#layout = functionLayout({ queues, vectors, configLength: control.config.length, transitional });
     this.bars = this.#layout.bars;
-    this.regions = functionRegions(this.bars, windows);
-    const pciCfg = new PciCfgAccess(windows.virtio, this.#core.refusals);
-    const onBarMapped = (mapping: BarMapping) => this.#barMapped(mapping, options.onBarMapped);
-    const { hasPin } = interrupts;
-    this.#config = new ConfigSpace({
-      identity,
-      layout: this.#layout,
-      vectors,
-      hasPin,
-      interrupts,
-      pciCfg,
-      onBarMapped,
-    });
+    const source = new InterruptSource(InterruptState.create(vectors, queues), sink);
+    this.#core = this.#createCore(options, new InterruptController(source));
+    const windows = functionWindows(this.#layout, this.#core, vectors);
+    this.regions = functionRegions(this.#layout, windows);
+    this.#config = this.#createConfig(options, windows, vectors);
     this.config = this.#config;
   }
 
@@ -100,11 +92,35 @@ export class VirtioPciFunction {
     return this.#config.address(bar);
   }
 
+  /**
+   * Ends the device, for a thread with an event loop: no ioeventfd is left in the VM, nothing of the device is in flight.
+   * Idempotent.
+   */
+  async close(): Promise<void> {
+    this.#notifiers?.stopAll();
+    await this.#control.close();
+    this.#notifiers?.close();
+  }
+
   #createCore(options: VirtioPciFunctionOptions, interrupts: InterruptController): TransportCore {
     const { control, notifiers = null, notificationData = false } = options;
     const doorbellOf = (queue: number, driverInterface: DriverInterface) => this.#doorbell(queue, driverInterface);
     const withheld = notificationData ? 0n : Feature.notificationData;
     return new TransportCore({ control, interrupts, notifiers, doorbellOf, withheld });
+  }
+
+  #createConfig(options: VirtioPciFunctionOptions, windows: FunctionWindows, vectors: number): ConfigSpace {
+    const { control, transitional = false } = options;
+    const { interrupts, refusals } = this.#core;
+    return new ConfigSpace({
+      identity: pciIdentity(control.description.deviceType, transitional),
+      layout: this.#layout,
+      vectors,
+      interrupts,
+      hasPin: interrupts.hasPin,
+      pciCfg: new PciCfgAccess(windows.virtio, refusals),
+      onBarMapped: (mapping) => this.#barMapped(mapping, options.onBarMapped),
+    });
   }
 
   #barMapped(mapping: BarMapping, onBarMapped: ((mapping: BarMapping) => void) | undefined): void {
@@ -123,4 +139,10 @@ export class VirtioPciFunction {
     const address = base + window.offset + queue * NOTIFY_MULTIPLIER;
     return { space: 'mmio', address, length: this.#anyWidthKicks ? 0 : 2 };
   }
+}
+
+/** @throws PciFunctionError */
+function checkSink({ control, sink }: VirtioPciFunctionOptions): void {
+  if (!control.sharesInterrupts || sink.describe !== undefined) return;
+  throw new PciFunctionError('the device raises interrupts on another thread, and the sink works on this one only');
 }

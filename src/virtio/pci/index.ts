@@ -1,7 +1,21 @@
 /** virtio-pci: a device as a PCI function. */
 export type { BarMapping } from './config-space.js';
-export { DeviceTypeError, PciFunctionError } from './errors.js';
+export { DeviceTypeError, PciFunctionError, UnknownFdError } from './errors.js';
 export { VirtioPciFunction, type VirtioPciFunctionOptions } from './function.js';
+export { createFunction } from './function-module.js';
+export type {
+  FdRef,
+  FunctionFlags,
+  FunctionModuleOptions,
+  InterruptWiringOptions,
+  KickWiringOptions,
+} from './function-options.js';
 export { type PciIdentity, pciIdentity } from './identity.js';
-export type { Bar } from './layout.js';
+export type { Bar, LayoutOptions } from './layout.js';
+export { type FunctionRegionOptions, regionFactory } from './region-factory.js';
+export { functionRegionPlaces, type RegionPlace } from './region-places.js';
 export type { PciRegion } from './regions.js';
+export { type DoorbellRange, RemoteWiring, type RemoteWiringOptions } from './remote-wiring.js';
+
+/** For `DeviceModule.module`: any device as a function, with FunctionModuleOptions. */
+export const FUNCTION_MODULE: string = new URL('./function-module.js', import.meta.url).href;

@@ -1,7 +1,6 @@
 /** The doorbells of a device (4.1.4.4, 4.1.5.2): each queue has its own, so the address says which one is kicked. */
 import type { RegisterDevice } from '../../ioregion/device.js';
-import { decodeNotification } from '../queue/index.js';
-import { Feature } from '../spec/index.js';
+import { NOTIFICATION_INDEX_MASK } from '../spec/index.js';
 import type { TransportCore } from '../transport/index.js';
 import { NOTIFY_MULTIPLIER } from './layout.js';
 
@@ -39,8 +38,8 @@ export class NotifyWindow implements RegisterDevice {
   #accepts(queue: number, size: number, value: number): boolean {
     const { features } = this.#core;
     if (!this.#core.speaks('modern')) return false;
-    if (!features.has(Feature.notificationData)) return true;
-    const expected = features.has(Feature.notifConfigData) ? notifConfigData(queue) : queue;
-    return size === NOTIFY_MULTIPLIER && decodeNotification(value).queue === expected;
+    if (!features.notificationData) return true;
+    const expected = features.notifConfigData ? notifConfigData(queue) : queue;
+    return size === NOTIFY_MULTIPLIER && (value & NOTIFICATION_INDEX_MASK) === expected;
   }
 }

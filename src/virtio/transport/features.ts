@@ -15,6 +15,9 @@ export class Features {
   readonly #offeredWindows: Uint32Array;
   readonly #driver = new Uint32Array(WINDOWS);
   #accepted = 0n;
+  /** What each kick asks, so that it need not compute with bigints. */
+  notificationData = false;
+  notifConfigData = false;
 
   constructor(offered: bigint) {
     this.offered = offered;
@@ -51,12 +54,12 @@ export class Features {
 
   /** FEATURES_OK: what the driver has written is what it accepted. */
   accept(): void {
-    this.#accepted = this.#written();
+    this.#setAccepted(this.#written());
   }
 
   /** DRIVER_OK of a legacy driver, which cannot be refused: it gets what of its bits was offered (2.2.3). */
   acceptLegacy(): void {
-    this.#accepted = this.#written() & BigInt(this.offeredToLegacy);
+    this.#setAccepted(this.#written() & BigInt(this.offeredToLegacy));
   }
 
   /** What the driver accepted; none before FEATURES_OK. */
@@ -70,7 +73,13 @@ export class Features {
 
   reset(): void {
     this.#driver.fill(0);
-    this.#accepted = 0n;
+    this.#setAccepted(0n);
+  }
+
+  #setAccepted(accepted: bigint): void {
+    this.#accepted = accepted;
+    this.notificationData = this.has(Feature.notificationData);
+    this.notifConfigData = this.has(Feature.notifConfigData);
   }
 
   #written(): bigint {

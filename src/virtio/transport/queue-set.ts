@@ -79,7 +79,7 @@ export class QueueSet {
     if (queue === undefined || !this.#running(queue.index) || !features.has(Feature.ringReset)) return false;
     notifiers?.stop(queue.index);
     queue.resetting = true;
-    void control.stopQueue(queue.index);
+    control.stopQueue(queue.index);
     this.settle(queue);
     return true;
   }
@@ -128,9 +128,8 @@ export class QueueSet {
   }
 
   #startOf(queue: QueueRegisters): QueueStart {
-    const { control, features, notifiers } = this.#parts;
-    const kickFd = control.watchesKicks ? (notifiers?.kickFds[queue.index] ?? null) : null;
-    return { setup: queue.freeze(features.accepted), kickFd };
+    const { features, notifiers } = this.#parts;
+    return { setup: queue.freeze(features.accepted), kickFd: notifiers?.kickFds[queue.index] ?? null };
   }
 
   #listen(queue: QueueRegisters): void {

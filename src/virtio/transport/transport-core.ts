@@ -34,7 +34,8 @@ export class TransportCore {
   #interface: DriverInterface | null = null;
 
   constructor(options: TransportOptions) {
-    const { control, interrupts, notifiers, withheld } = options;
+    const { control, interrupts, withheld } = options;
+    const notifiers = control.watchesKicks ? options.notifiers : null;
     this.#control = control;
     this.interrupts = interrupts;
     this.features = new Features((control.description.features | TRANSPORT_FEATURES) & ~withheld);
@@ -100,7 +101,7 @@ export class TransportCore {
     if (this.#resetting) return;
     this.queues.close();
     this.#resetting = true;
-    if (this.#control.state.active) void this.#control.reset();
+    if (this.#control.state.active) this.#control.reset();
     this.#settle();
   }
 
@@ -117,7 +118,7 @@ export class TransportCore {
 
   /** An eventfd carries no value: with notification data, kicks stay register accesses. */
   #doorbellOf({ doorbellOf }: TransportOptions, queue: number): Doorbell | null {
-    if (this.features.has(Feature.notificationData)) return null;
+    if (this.features.notificationData) return null;
     return doorbellOf(queue, this.#interface ?? 'modern');
   }
 }

@@ -20,9 +20,9 @@ export class VmLink {
     this.#socket = socket;
   }
 
-  /** The same link on another thread, for `setPin`. */
+  /** The same link on another thread, for `setPin`. The descriptor stays with its owner: not to be closed. */
   static open(socket: number): VmLink {
-    return new VmLink(new Fd(socket).dup());
+    return new VmLink(new Fd(socket));
   }
 
   /** @throws VmLinkError */

@@ -67,9 +67,9 @@ describe('queue registers (4.1.4.3)', () => {
         index: 1,
         size: 16,
         features: Feature.version1,
-        descriptors: 0x20000n,
-        driverArea: 0x24000n,
-        deviceArea: 0x28000n,
+        descriptors: 0x14000n,
+        driverArea: 0x15000n,
+        deviceArea: 0x16000n,
       },
     ]);
   });

@@ -32,6 +32,7 @@ describe('device status (2.1, 3.1.1)', () => {
     ['FEATURES_OK without DRIVER', acknowledge, acknowledge | featuresOk, acknowledge],
     ['DRIVER_OK without FEATURES_OK', DRIVER, DRIVER | driverOk, DRIVER],
     ['a bit taken back', DRIVER, driverBit, DRIVER],
+    ['DRIVER while ACKNOWLEDGE is taken back', acknowledge, driverBit, acknowledge],
   ])('%s is refused and counted', (_name, before, written, after) => {
     const { driver, function: pci } = machine();
     if (before !== 0) driver.status = before;

@@ -68,7 +68,7 @@ describe('host notifiers of a PCI function', () => {
     };
     control.reset = () => {
       order.push('reset');
-      return reset.call(control);
+      reset.call(control);
     };
     binder.beforeDeassign = (doorbell) => void binder.write(doorbell);
     driver.status = 0;
@@ -124,5 +124,13 @@ describe('host notifiers of a PCI function', () => {
       { space: 'pio', address: 0xc010, length: 2, datamatch: 0 },
       { space: 'pio', address: 0xc010, length: 2, datamatch: 3 },
     ]);
+  });
+
+  test('closing the function leaves no ioeventfd in the VM', async () => {
+    const { binder, driver, function: pci } = made();
+    driver.start();
+    await pci.close();
+    expect(binder.assigned.size).toBe(0);
+    await pci.close();
   });
 });

@@ -6,6 +6,9 @@ import { MsixEntry } from '#dist/src/virtio/spec/pci-msix.js';
 
 const { acknowledge, driver, featuresOk, driverOk } = DeviceStatus;
 
+/** A function, or what stands for one on this side of a dispatcher. */
+export type Registers = Pick<VirtioPciFunction, 'config' | 'regions'>;
+
 interface Place {
   bar: number;
   offset: number;
@@ -13,7 +16,7 @@ interface Place {
 }
 
 export class PciDriver {
-  readonly function: VirtioPciFunction;
+  readonly function: Registers;
   readonly common: Place;
   readonly notify: Place;
   readonly isr: Place;
@@ -21,7 +24,7 @@ export class PciDriver {
   readonly pciCfg: number;
   readonly msix: number | undefined;
 
-  constructor(pciFunction: VirtioPciFunction) {
+  constructor(pciFunction: Registers) {
     this.function = pciFunction;
     const found = this.capabilities();
     const place = (type: number) => found.find((one) => one.type === type)?.place;
@@ -120,12 +123,18 @@ export class PciDriver {
     return (this.status & featuresOk) !== 0;
   }
 
-  /** Addresses that say which queue and area they are of; then enables the queue. */
+  /** The areas that `setUpQueue` gives to a queue: those of a SplitDriver. */
+  areasOf(queue: number): bigint[] {
+    return [0x10000, 0x11000, 0x12000].map((gpa) => BigInt(gpa + 0x4000 * queue));
+  }
+
+  /** Gives the queue its areas and enables it. */
   setUpQueue(queue: number, size?: number): void {
     this.set16(CommonCfg.queueSelect, queue);
     if (size !== undefined) this.set16(CommonCfg.queueSize, size);
+    const areas = this.areasOf(queue);
     for (const [area, offset] of [CommonCfg.queueDesc, CommonCfg.queueDriver, CommonCfg.queueDevice].entries()) {
-      this.set32(offset, 0x10000 * (queue + 1) + 0x4000 * area);
+      this.set32(offset, Number(areas[area]));
       this.set32(offset + 4, 0);
     }
     this.set16(CommonCfg.queueEnable, 1);

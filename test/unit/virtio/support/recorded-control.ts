@@ -17,7 +17,8 @@ export class RecordedControl implements DeviceControl {
   readonly description: DeviceControl['description'];
   readonly config: SharedConfig;
   readonly state: ControlState;
-  readonly watchesKicks = true;
+  readonly watchesKicks: boolean = true;
+  readonly sharesInterrupts: boolean = false;
   readonly activations: { features: bigint; queues: readonly QueueStart[] }[] = [];
   readonly started: QueueStart[] = [];
   readonly kicks: number[] = [];
@@ -39,17 +40,16 @@ export class RecordedControl implements DeviceControl {
     this.activations.push({ features, queues });
     this.interrupts = interrupts;
     this.state.activate();
-    for (const { setup } of queues) this.state.setQueueRunning(setup.index, true);
+    for (const { setup } of queues) this.state.startQueue(setup.index);
   }
 
   startQueue(queue: QueueStart): void {
     this.started.push(queue);
-    this.state.setQueueRunning(queue.setup.index, true);
+    this.state.startQueue(queue.setup.index);
   }
 
-  stopQueue(index: number): Promise<null> {
-    this.#soon(() => this.state.setQueueRunning(index, false));
-    return Promise.resolve(null);
+  stopQueue(index: number): void {
+    this.#soon(() => this.state.endQueue(index, null));
   }
 
   kick(index: number): void {
@@ -60,10 +60,16 @@ export class RecordedControl implements DeviceControl {
     this.configWrites.push([offset, size, value]);
   }
 
-  reset(): Promise<void> {
+  reset(): void {
     this.resets += 1;
     this.state.beginReset();
-    this.#soon(() => this.state.endReset());
+    this.#soon(() => {
+      for (const index of this.description.queueSizes.keys()) this.state.endQueue(index, null);
+      this.state.endReset();
+    });
+  }
+
+  settled(): Promise<void> {
     return Promise.resolve();
   }
 

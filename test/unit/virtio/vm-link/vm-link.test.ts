@@ -167,7 +167,6 @@ const CLIENT = `
     attempt(() => link.deassign({ ...doorbell, eventfd: kickFd }));
     attempt(() => link.deassign({ ...doorbell, eventfd: kickFd }));
     kickFd.close();
-    link.close();
     parentPort.postMessage(results);
   });
 `;

@@ -1,0 +1,161 @@
+/** A device on a data-plane Worker of its own: it maps guest memory, watches eventfds and raises interrupts there. */
+import { Worker } from 'node:worker_threads';
+import type { DeviceModule } from '../../ioregion/server/device-module.js';
+import type { SharedMemory } from '../../memory/index.js';
+import { closeAll, EventFd } from '../../native/index.js';
+import type { InterruptSource } from '../interrupt/index.js';
+import { ControlState } from './control-state.js';
+import type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
+import { DeviceWorkerError } from './errors.js';
+import type { DeviceLog } from './log.js';
+import { SharedConfig } from './shared-config.js';
+import type { ControlReply, ControlRequest, ControlWorkerData, WorkerQueue } from './worker-messages.js';
+
+export interface WorkerControlOptions {
+  /** The module of the device; its factory is called as `(options, { fds })` on the Worker. */
+  readonly device: DeviceModule;
+  /** `memory.share()`; the files must stay open until `start` has resolved. */
+  readonly memory: SharedMemory;
+  /** Features of the queues to offer. Default: all that the engine has. */
+  readonly ringFeatures?: bigint;
+  /** The CPUs of the thread. */
+  readonly cpus?: readonly number[];
+  /** Numbers of open files for the device, by name; they stay open while the Worker runs. */
+  readonly fds?: Readonly<Record<string, number>>;
+  /**
+   * What the device has to say: a function reaches a thread with an event loop only, `stderr` is written to by the Worker.
+   * Default: nowhere.
+   */
+  readonly log?: DeviceLog | 'stderr';
+}
+
+/** How long a driver's write to configuration space waits for the device, ms. */
+const CONFIG_WRITE_MS = 5000;
+
+/** How long a device may take to stop when it is closed, ms. */
+const CLOSE_MS = 10_000;
+
+type Ready = Extract<ControlReply, { type: 'ready' }>;
+
+export class WorkerControl implements DeviceControl {
+  readonly description: DeviceDescription;
+  readonly config: SharedConfig;
+  readonly state: ControlState;
+  readonly watchesKicks = true;
+  readonly sharesInterrupts = true;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  /** By queue: for kicks by call, of queues that were given no other. */
+  readonly #ownKickFds: readonly EventFd[];
+  /** By queue: what its kicks signal now. */
+  readonly #kickFds: EventFd[];
+  readonly #settling: (() => void)[] = [];
+  #configWrites = 0;
+  #closed = false;
+
+  private constructor(worker: Worker, exited: Promise<void>, ready: Ready, log: DeviceLog) {
+    this.#worker = worker;
+    this.#exited = exited;
+    this.description = ready.description;
+    this.state = ControlState.open(ready.state);
+    this.config = SharedConfig.open(ready.config);
+    this.#ownKickFds = this.description.queueSizes.map(() => EventFd.create());
+    this.#kickFds = [...this.#ownKickFds];
+    worker.on('message', (reply: ControlReply) => this.#onReply(reply, log));
+    void exited.then(() => this.state.end());
+    // A thread or process whose work is done ends with its devices.
+    worker.unref();
+  }
+
+  /** Resolves when the device is there. @throws DeviceWorkerError where it cannot be loaded */
+  static async start(options: WorkerControlOptions): Promise<WorkerControl> {
+    const log = typeof options.log === 'function' ? options.log : () => {};
+    const worker = new Worker(new URL('./control-worker.js', import.meta.url), { workerData: toData(options) });
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.on('error', (error) => log(`the Worker of a device ended: ${error.message}`));
+    return new WorkerControl(worker, exited, await whenReady(worker), log);
+  }
+
+  activate(driverFeatures: bigint, queues: readonly QueueStart[], interrupts: InterruptSource): void {
+    const shared = interrupts.share();
+    if (shared === null) return void this.state.setNeedsReset();
+    this.state.activate();
+    const started = queues.map((queue) => this.#prepare(queue));
+    this.#post({ type: 'activate', driverFeatures, queues: started, interrupts: shared });
+  }
+
+  startQueue(queue: QueueStart): void {
+    this.#post({ type: 'start-queue', queue: this.#prepare(queue) });
+  }
+
+  stopQueue(index: number): void {
+    this.#post({ type: 'stop-queue', index });
+  }
+
+  kick(index: number): void {
+    if (!this.#closed) this.#kickFds[index]?.signal();
+  }
+
+  /** Waits for the device, so that the driver reads what became of it. */
+  writeConfig(offset: number, size: number, value: number): void {
+    this.#configWrites += 1;
+    this.#post({ type: 'write-config', offset, size, value });
+    if (!this.state.waitConfigWrites(this.#configWrites, CONFIG_WRITE_MS)) this.state.setNeedsReset();
+  }
+
+  reset(): void {
+    this.state.beginReset();
+    this.#post({ type: 'reset' });
+  }
+
+  async settled(): Promise<void> {
+    const settled = new Promise<void>((resolve) => this.#settling.push(resolve));
+    this.#post({ type: 'settle' });
+    await Promise.race([settled, this.#exited]);
+  }
+
+  /** A device that does not stop in time is ended with its thread. */
+  async close(): Promise<void> {
+    if (!this.#closed) this.#post({ type: 'close' });
+    this.#closed = true;
+    this.#worker.ref();
+    const deadline = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
+    await this.#exited;
+    clearTimeout(deadline);
+    closeAll(this.#ownKickFds);
+  }
+
+  #prepare({ setup, kickFd }: QueueStart): WorkerQueue {
+    const chosen = kickFd ?? this.#ownKickFds[setup.index]!;
+    this.#kickFds[setup.index] = chosen;
+    this.state.startQueue(setup.index);
+    return { setup, kickFd: chosen.number };
+  }
+
+  #post(request: ControlRequest): void {
+    this.#worker.postMessage(request);
+  }
+
+  #onReply(reply: ControlReply, log: DeviceLog): void {
+    if (reply.type === 'settled') this.#settling.shift()?.();
+    if (reply.type !== 'log') return;
+    this.state.logRead();
+    log(reply.message);
+  }
+}
+
+function toData({ device, memory, ringFeatures, cpus, fds, log }: WorkerControlOptions): ControlWorkerData {
+  const common = { device, memory, fds: fds ?? {}, logToStderr: log === 'stderr' };
+  return { ...common, ringFeatures: ringFeatures ?? null, cpus: cpus ?? null };
+}
+
+function whenReady(worker: Worker): Promise<Ready> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (reply: ControlReply) => {
+      if (reply.type === 'ready') resolve(reply);
+      else reject(new DeviceWorkerError(reply.type === 'failed' ? reply.message : `it said ${reply.type}`));
+    });
+    worker.once('error', (error) => reject(new DeviceWorkerError(error.message, error)));
+    worker.once('exit', () => reject(new DeviceWorkerError('it ended before it was ready')));
+  });
+}

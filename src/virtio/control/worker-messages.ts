@@ -1,0 +1,49 @@
+/** What a transport and the data-plane Worker of its device say to each other. */
+import type { DeviceModule } from '../../ioregion/server/device-module.js';
+import type { SharedMemory } from '../../memory/index.js';
+import type { SharedInterrupts } from '../interrupt/index.js';
+import type { QueueSetup } from '../queue/index.js';
+import type { DeviceDescription } from './device-control.js';
+
+export interface ControlWorkerData {
+  readonly device: DeviceModule;
+  readonly memory: SharedMemory;
+  readonly ringFeatures: bigint | null;
+  readonly cpus: readonly number[] | null;
+  /** Otherwise messages of the device are sent to the transport. */
+  readonly logToStderr: boolean;
+  /** Numbers of open files for the device, by name. */
+  readonly fds: Readonly<Record<string, number>>;
+}
+
+/** A queue to start; the number is of an eventfd that stays open while the Worker runs. */
+export interface WorkerQueue {
+  readonly setup: QueueSetup;
+  readonly kickFd: number;
+}
+
+export type ControlRequest =
+  | {
+      readonly type: 'activate';
+      readonly driverFeatures: bigint;
+      readonly queues: readonly WorkerQueue[];
+      readonly interrupts: SharedInterrupts;
+    }
+  | { readonly type: 'start-queue'; readonly queue: WorkerQueue }
+  | { readonly type: 'stop-queue'; readonly index: number }
+  | { readonly type: 'write-config'; readonly offset: number; readonly size: number; readonly value: number }
+  | { readonly type: 'reset' }
+  /** Replied to when all that was asked for before has come to its end. */
+  | { readonly type: 'settle' }
+  | { readonly type: 'close' };
+
+export type ControlReply =
+  | {
+      readonly type: 'ready';
+      readonly description: DeviceDescription;
+      readonly state: SharedArrayBuffer;
+      readonly config: SharedArrayBuffer;
+    }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'settled' }
+  | { readonly type: 'log'; readonly message: string };

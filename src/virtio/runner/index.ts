@@ -1,0 +1,4 @@
+/** Runs a device's queues on a thread. */
+
+export { DeviceRunner, type RunnerEvents, type RunnerOptions, type RunnerQueue } from './device-runner.js';
+export { all, andThen, guarded, isPromise, type MaybePromise } from './maybe-promise.js';
