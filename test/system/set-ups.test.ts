@@ -12,7 +12,7 @@ import { runNode } from '../support/processes.js';
 import { kvmDevice } from '../support/requirements.js';
 import { testWhere } from './where.js';
 
-const SETUPS = Number(process.env.IOREGION_STRESS_SETUPS ?? 200);
+const SETUPS = Number(process.env.IOREGION_STRESS_SETUPS ?? 40);
 const TIMEOUT_MS = 900_000;
 const STARVED = fileURLToPath(new URL('../stress/starved-set-ups.js', import.meta.url));
 
