@@ -27,5 +27,5 @@ expect_report overflowHeap 'AddressSanitizer: heap-buffer-overflow'
 expect_report useAfterFree 'AddressSanitizer: heap-use-after-free'
 expect_report overflowInteger 'runtime error: signed integer overflow'
 
-if [ $# -eq 0 ]; then set -- test/unit/native test/unit/memory test/unit/ioregion test/kvm/native-requests test/kvm/contract-native; fi
+if [ $# -eq 0 ]; then set -- test/unit/native test/unit/memory test/unit/ioregion test/kvm/native-requests; fi
 run_sanitized npx vitest run "$@"
