@@ -27,7 +27,11 @@ for (const version of versions) {
   const node = join(bin, 'node');
   console.log(`-- Node ${spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()}`);
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const { status } = spawnSync(node, [vitest, 'run', '--project', 'unit', 'test/unit/native', 'test/unit/memory'], { cwd: root, stdio: 'inherit', env });
+  const { status } = spawnSync(node, [vitest, 'run', '--project', 'unit', 'test/unit/native', 'test/unit/memory'], {
+    cwd: root,
+    stdio: 'inherit',
+    env,
+  });
   if (status !== 0) failed += 1;
 }
 process.exit(failed === 0 ? 0 : 1);
