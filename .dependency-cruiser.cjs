@@ -6,6 +6,7 @@ const layers = [
   ['virtio'],
   ['vhost-user', 'vfio-user'],
   ['vmm', 'sim'],
+  ['testing'],
   ['cli'],
 ];
 

@@ -1,7 +1,7 @@
 /** Characters and messages for a console device through a RingDriver. */
 import { ConsoleDevice, type ConsoleDeviceOptions, ConsoleEvent } from 'ioregion/virtio';
 import { onTestFinished } from 'vitest';
-import { type DriverRing, RingDriver, type RingDriverOptions, type Sent } from './ring-driver.js';
+import { type MockQueue, RingDriver, type RingDriverOptions, type Sent } from './ring-driver.js';
 
 const CONTROL_RECEIVE = 2;
 const CONTROL_TRANSMIT = 3;
@@ -44,19 +44,19 @@ export class ConsoleDriver extends RingDriver<ConsoleDevice> {
     super.start(options);
   }
 
-  inputRing(port = 0): DriverRing {
+  inputRing(port = 0): MockQueue {
     return this.ring(port === 0 ? 0 : 2 * port + 2);
   }
 
-  outputRing(port = 0): DriverRing {
+  outputRing(port = 0): MockQueue {
     return this.ring(port === 0 ? 1 : 2 * port + 3);
   }
 
-  get controlReceiveRing(): DriverRing {
+  get controlReceiveRing(): MockQueue {
     return this.ring(CONTROL_RECEIVE);
   }
 
-  get controlTransmitRing(): DriverRing {
+  get controlTransmitRing(): MockQueue {
     return this.ring(CONTROL_TRANSMIT);
   }
 

@@ -9,7 +9,7 @@ import {
   type PairOptions,
 } from 'ioregion/virtio';
 import { onTestFinished } from 'vitest';
-import { type DriverRing, RingDriver, type RingDriverOptions, type Segment, type Sent } from './ring-driver.js';
+import { type MockQueue, RingDriver, type RingDriverOptions, type Segment, type Sent } from './ring-driver.js';
 
 export const MAC = '52:54:00:12:34:56';
 export const MAC_BYTES = Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
@@ -93,11 +93,11 @@ export class NetDriver extends RingDriver<NetworkDevice> {
     return hasBuffers ? HEADER_BYTES : LEGACY_HEADER_BYTES;
   }
 
-  receiveRing(pair = 0): DriverRing {
+  receiveRing(pair = 0): MockQueue {
     return this.ring(2 * pair);
   }
 
-  transmitRing(pair = 0): DriverRing {
+  transmitRing(pair = 0): MockQueue {
     return this.ring(2 * pair + 1);
   }
 
@@ -145,7 +145,7 @@ export class NetDriver extends RingDriver<NetworkDevice> {
     return answer[0] ?? NetAck.error;
   }
 
-  get controlRing(): DriverRing {
+  get controlRing(): MockQueue {
     const isMultiQueue = (this.acceptedFeatures & this.device.features & NetFeature.mq) !== 0n;
     return this.ring(isMultiQueue ? this.device.queueSizes.length - 1 : 2);
   }

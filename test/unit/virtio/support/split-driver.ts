@@ -1,7 +1,8 @@
-/** The driver's side of one split queue in guest memory: enough to make chains available and to see them used. */
+/** The driver's side of one split queue where a PciDriver puts it: enough to make chains available and to see them used. */
 import type { GuestMemory } from 'ioregion/memory';
+import { type RingPlace, SplitFields } from 'ioregion/testing';
 import type { QueueSetup } from '#dist/src/virtio/queue/index.js';
-import { Feature } from '#dist/src/virtio/spec/index.js';
+import { DescriptorFlag, Feature } from '#dist/src/virtio/spec/index.js';
 
 const QUEUE_BYTES = 0x4000;
 const BUFFER_BYTES = 64;
@@ -10,21 +11,23 @@ export class SplitDriver {
   readonly index: number;
   readonly size: number;
   readonly #memory: GuestMemory;
-  readonly #base: number;
-  #available = 0;
+  readonly #place: RingPlace;
+  readonly #ring: SplitFields;
 
   /** Queue n has its areas from gpa 0x10000 + n * 0x4000 on, and its buffers behind them. */
   constructor(memory: GuestMemory, index = 0, size = 8) {
+    const base = 0x10000 + index * QUEUE_BYTES;
     this.#memory = memory;
     this.index = index;
     this.size = size;
-    this.#base = 0x10000 + index * QUEUE_BYTES;
-    memory.fill(this.#base, QUEUE_BYTES, 0);
+    memory.fill(base, QUEUE_BYTES, 0);
+    this.#place = { descriptors: base, driverArea: base + 0x1000, deviceArea: base + 0x2000, end: base + 0x3000 };
+    this.#ring = new SplitFields(memory, size, this.#place);
   }
 
   get areas(): Pick<QueueSetup, 'descriptors' | 'driverArea' | 'deviceArea'> {
-    const base = BigInt(this.#base);
-    return { descriptors: base, driverArea: base + 0x1000n, deviceArea: base + 0x2000n };
+    const { descriptors, driverArea, deviceArea } = this.#place;
+    return { descriptors: BigInt(descriptors), driverArea: BigInt(driverArea), deviceArea: BigInt(deviceArea) };
   }
 
   get setup(): QueueSetup {
@@ -33,12 +36,13 @@ export class SplitDriver {
 
   /** A chain of one readable buffer with `bytes` and one writable buffer. At most half as many in flight as descriptors. */
   send(bytes: Uint8Array): void {
-    const slot = this.#available % (this.size / 2);
+    const { descriptors, availIdx } = this.#ring;
+    const slot = availIdx % (this.size / 2);
     const head = 2 * slot;
     const buffer = this.#buffer(slot);
     this.#memory.write(buffer, bytes);
-    this.#describe(head, buffer, bytes.length, 1, head + 1);
-    this.#describe(head + 1, buffer + BUFFER_BYTES, BUFFER_BYTES, 2, 0);
+    descriptors.set(head, { address: buffer, length: bytes.length, flags: DescriptorFlag.next, next: head + 1 });
+    descriptors.set(head + 1, { address: buffer + BUFFER_BYTES, length: BUFFER_BYTES, flags: DescriptorFlag.write });
     this.#makeAvailable(head);
   }
 
@@ -48,31 +52,22 @@ export class SplitDriver {
   }
 
   get usedIndex(): number {
-    return this.#memory.readU16(this.#base + 0x2000 + 2);
+    return this.#ring.usedIdx;
   }
 
   /** What the device wrote into the chain that was used as number `index`. */
   answer(index: number): Uint8Array {
-    const entry = this.#base + 0x2000 + 4 + 8 * (index % this.size);
-    const slot = this.#memory.readU32(entry) / 2;
-    return this.#memory.read(this.#buffer(slot) + BUFFER_BYTES, this.#memory.readU32(entry + 4));
+    const { id, length } = this.#ring.usedEntry(index);
+    return this.#memory.read(this.#buffer(id / 2) + BUFFER_BYTES, length);
   }
 
   #buffer(slot: number): number {
-    return this.#base + 0x3000 + 2 * BUFFER_BYTES * slot;
+    return this.#place.end + 2 * BUFFER_BYTES * slot;
   }
 
   #makeAvailable(head: number): void {
-    this.#memory.writeU16(this.#base + 0x1000 + 4 + 2 * (this.#available % this.size), head);
-    this.#available = (this.#available + 1) & 0xffff;
-    this.#memory.writeU16(this.#base + 0x1000 + 2, this.#available);
-  }
-
-  #describe(index: number, gpa: number, length: number, flags: number, next: number): void {
-    const at = this.#base + 16 * index;
-    this.#memory.writeU64(at, BigInt(gpa));
-    this.#memory.writeU32(at + 8, length);
-    this.#memory.writeU16(at + 12, flags);
-    this.#memory.writeU16(at + 14, next);
+    const { availIdx } = this.#ring;
+    this.#ring.setAvailEntry(availIdx, head);
+    this.#ring.availIdx = (availIdx + 1) & 0xffff;
   }
 }

@@ -8,7 +8,8 @@ import { describeWhere } from '../../../../support/require.js';
 const SECTORS = 4096;
 const REQUESTS = 64;
 const BYTES = 64 * SECTOR_BYTES;
-const FIRST_BUFFER = 0x100000;
+/** Behind the ring. */
+const FIRST_BUFFER = 0x10000;
 const ATTEMPTS = 200;
 
 /**

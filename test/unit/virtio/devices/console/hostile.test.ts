@@ -46,7 +46,7 @@ describe('a guest that floods its output', () => {
     }
     await settle();
     expect(writes).toBe(2);
-    expect(ring.engine.inFlight).toBe(1);
+    expect(driver.engine(1).inFlight).toBe(1);
     expect(terminals[0]!.outputBytes).toBe(1000);
     expect(sent.filter(({ used }) => used !== undefined)).toEqual([]);
     await driver.print('others go on', 1);

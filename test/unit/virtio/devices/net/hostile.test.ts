@@ -92,7 +92,7 @@ describe('a driver that sends faster than the network takes', () => {
       ring.publish();
       driver.device.kick(1);
     }
-    expect(ring.engine.inFlight).toBe(1);
+    expect(driver.engine(1).inFlight).toBe(1);
     expect(network.ports[0]!.writable).toBe(true);
     network.outcome = SendOutcome.sent;
     network.ports[0]!.listener.writable();
@@ -249,7 +249,7 @@ describe('a ring that is malformed', () => {
     const setup = open();
     const { driver, network } = setup;
     const [held] = driver.post(1, 2048);
-    driver.receiveRing().makeAvailable(0xffff);
+    driver.makeAvailable(0, 0xffff);
     driver.receiveRing().publish();
     driver.device.kick(0);
     network.ports[0]!.inject(header(), frame(60));

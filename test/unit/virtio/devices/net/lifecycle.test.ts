@@ -21,7 +21,7 @@ describe('a queue that stops', () => {
   it('gives buffers back that no packet has filled, and goes on with others (cases 17, 33)', async () => {
     const { driver, network } = open();
     const held = driver.post(5, 2048);
-    const { engine } = driver.receiveRing();
+    const engine = driver.engine(0);
     expect(engine.inFlight).toBe(5);
     await driver.stopQueue(0);
     expect(engine.inFlight).toBe(0);
