@@ -26,6 +26,11 @@ export class MemoryMap {
     this.sizes = Float64Array.from(regions, ({ size }) => size);
   }
 
+  /** False once a region has been unmapped. */
+  get usable(): boolean {
+    return this.accesses.every(({ usable }) => usable);
+  }
+
   /** The region that holds `address`, or -1. */
   find(address: number): number {
     return address >= this.recentStart && address < this.recentEnd ? this.recent : this.search(address);

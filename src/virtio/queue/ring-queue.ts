@@ -29,6 +29,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** Whether the driver shall kick. */
   protected kicks = true;
   declare private readonly hooks: QueueHooks;
+  declare private readonly memory: MemoryMap;
   declare private readonly order: InOrder | null;
   running = true;
   /**
@@ -50,6 +51,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.size = setup.size;
     this.features = setup.features;
     this.hooks = hooks;
+    this.memory = memory;
     this.order = (setup.features & Feature.inOrder) === 0n ? null : new InOrder(setup.size);
     this.faults = {
       fail: (rule, detail) => this.breakRule(rule, detail),
@@ -85,8 +87,10 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** Chains that are available and have not been taken are not there any more. */
   protected abstract hide(): void;
 
+  /** What was read of memory that has been unmapped says nothing about the driver. */
   private breakRule(rule: QueueRule, detail: string): false {
-    this.fail(new QueueError(rule, detail));
+    const { usable } = this.memory;
+    this.fail(usable ? new QueueError(rule, detail) : new QueueError('area', 'the guest memory has been unmapped'));
     return false;
   }
 

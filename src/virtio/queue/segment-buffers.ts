@@ -6,7 +6,7 @@ import type { SegmentList } from './segment-list.js';
 
 /** The chain that a half belongs to. */
 export interface ChainSegments extends SegmentList {
-  /** While the device has it and its queue runs. Guest memory is not touched otherwise. */
+  /** While the device has it and its queue runs. Guest memory is not touched otherwise, nor where it has been unmapped. */
   readonly usable: boolean;
 }
 
@@ -104,7 +104,8 @@ abstract class SegmentBuffers implements ChainBuffers {
   ): void {
     const { memory } = this.chain;
     const region = memory.find(address);
-    transfer(memory.accesses[region]!, memory.offset(region, address), length, argument, done);
+    const access = memory.accesses[region]!;
+    if (access.usable) transfer(access, memory.offset(region, address), length, argument, done);
   }
 
   private checked(segment: number): number {
