@@ -8,7 +8,7 @@ import {
   type Segment,
   type SplitRing,
 } from 'ioregion/testing';
-import { type Chain, createQueue, Feature, type QueueEngine, type QueueError } from 'ioregion/virtio';
+import { type Chain, createQueue, Feature, type QueueEngine, type QueueError, type QueueSetup } from 'ioregion/virtio';
 import { onTestFinished } from 'vitest';
 
 export interface SetUp {
@@ -51,6 +51,8 @@ export interface SubjectOptions {
   /** Default: 1 MiB from 0. It is closed with the test. */
   readonly memory?: GuestMemory;
   readonly hook?: MemoryHook;
+  /** What the engine is told instead of where the ring is. */
+  readonly setup?: Partial<QueueSetup>;
 }
 
 export class Subject {
@@ -65,11 +67,13 @@ export class Subject {
   rooms = 0;
   readonly failures: QueueError[] = [];
   readonly #hook: MemoryHook | undefined;
+  readonly #setup: Partial<QueueSetup>;
 
-  constructor({ features, indirect }: SetUp, { size = 8, position, memory, hook }: SubjectOptions = {}) {
+  constructor({ features, indirect }: SetUp, { size = 8, position, memory, hook, setup = {} }: SubjectOptions = {}) {
     this.memory = memory ?? GuestMemory.create(1 << 20);
     onTestFinished(() => this.memory.close());
     this.#hook = hook;
+    this.#setup = setup;
     const end = this.memory.regions[0]!.size;
     const kick = () => void this.kicks++;
     const start = position === undefined ? {} : { position };
@@ -116,7 +120,7 @@ export class Subject {
 
   #create(position = this.queue.setup.position!): QueueEngine {
     const memory = this.#hook === undefined ? this.memory : hookMemory(this.memory, this.#hook);
-    return createQueue({ ...this.queue.setup, position }, memory, {
+    return createQueue({ ...this.queue.setup, position, ...this.#setup }, memory, {
       call: () => void this.calls++,
       roomAvailable: () => void this.rooms++,
       failed: (error) => void this.failures.push(error),
