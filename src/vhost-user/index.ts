@@ -1,0 +1,5 @@
+/** vhost-user: devices for other VMMs, and devices of others for ours. */
+export * from './connection/index.js';
+export * from './errors.js';
+export * from './message/index.js';
+export * from './spec/index.js';
