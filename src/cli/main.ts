@@ -9,6 +9,7 @@ type Register = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
+  serve: async () => (await import('./serve.js')).registerServe,
   'region-server': async () => (await import('./region-server.js')).registerRegionServer,
 };
 

@@ -2,7 +2,7 @@
 import { closeAll, type Fd, undoOnFailure } from '../native/index.js';
 import { allocateAnonymous, allocateMemfd, type MappedRegions, mapShared } from './allocate.js';
 import { GuestAddressError, MemoryClosedError, SharedMemoryError } from './errors.js';
-import { type AddressHole, type RegionLayout, ramLayout } from './layout.js';
+import { type AddressHole, type RegionLayout, ramLayout, sortApart } from './layout.js';
 import type { MemoryRegion } from './region.js';
 import { RegionMap, type RegionPiece } from './region-map.js';
 import type { SharedMemory } from './shared.js';
@@ -52,6 +52,14 @@ export class GuestMemory implements Disposable {
    */
   static fromShared(shared: SharedMemory): GuestMemory {
     return undoOnFailure((undo) => new GuestMemory(mapShared(shared, undo)));
+  }
+
+  /**
+   * Memory of regions that somebody else has mapped, and owns: any number, at any size in bytes. MemoryLayoutError where
+   * they overlap.
+   */
+  static ofRegions(regions: readonly MemoryRegion[]): GuestMemory {
+    return new GuestMemory({ regions: sortApart(regions), files: [] });
   }
 
   /** The table to map this memory elsewhere. SharedMemoryError for anonymous memory. */

@@ -48,8 +48,13 @@ export function checkLayout<Region extends RegionLayout>(regions: readonly Regio
   if (regions.length === 0 || regions.length > MAX_REGIONS)
     throw new MemoryLayoutError(`${regions.length} regions: guest memory has 1 to ${MAX_REGIONS}`);
   regions.forEach(checkRegion);
+  return sortApart(regions);
+}
+
+/** The regions sorted by address. MemoryLayoutError where two overlap. */
+export function sortApart<Region extends RegionLayout>(regions: readonly Region[]): Region[] {
   const sorted = [...regions].sort((a, b) => a.gpa - b.gpa);
-  sorted.reduce(checkApart);
+  for (let i = 1; i < sorted.length; i++) checkApart(sorted[i - 1]!, sorted[i]!);
   return sorted;
 }
 
@@ -60,10 +65,9 @@ function checkRegion({ gpa, size }: RegionLayout): void {
   if (gpa >= ADDRESS_LIMIT) throw new MemoryLayoutError(`region at ${gpa} is beyond the physical address space`);
 }
 
-function checkApart<Region extends RegionLayout>(lower: Region, upper: Region): Region {
+function checkApart(lower: RegionLayout, upper: RegionLayout): void {
   if (lower.gpa + lower.size > upper.gpa)
     throw new MemoryLayoutError(`the regions at ${lower.gpa} and ${upper.gpa} overlap`);
-  return upper;
 }
 
 function isPageMultiple(value: number): boolean {

@@ -1,4 +1,5 @@
 /** vhost-user: devices for other VMMs, and devices of others for ours. */
+export * from './backend/index.js';
 export * from './connection/index.js';
 export * from './errors.js';
 export * from './message/index.js';

@@ -74,6 +74,11 @@ export class LocalControl implements DeviceControl {
     this.#deferred?.run();
   }
 
+  /** Other guest memory, for the queues that start from now on; while none runs. */
+  replaceMemory(memory: GuestMemory): void {
+    this.#runner.replaceMemory(memory);
+  }
+
   stopQueue(index: number): void {
     this.#track(andThen(this.#runner.stopQueue(index), (position) => this.state.endQueue(index, position)));
   }

@@ -43,7 +43,7 @@ export class DeviceRunner {
   /** Events of the device that came after its reset. */
   lateEvents = 0;
   readonly #device: VirtioDevice;
-  readonly #memory: GuestMemory;
+  #memory: GuestMemory;
   readonly #events: RunnerEvents;
   readonly #later: (work: () => void) => void;
   readonly #queues = new Map<number, RunningQueue>();
@@ -86,6 +86,11 @@ export class DeviceRunner {
     } catch (error) {
       this.#fail(host, error);
     }
+  }
+
+  /** Other guest memory, for the queues that start from now on; while none runs. */
+  replaceMemory(memory: GuestMemory): void {
+    this.#memory = memory;
   }
 
   isRunning(index: number): boolean {
@@ -159,8 +164,11 @@ export class DeviceRunner {
   }
 
   #createHost(): DeviceHost {
+    const currentMemory = () => this.#memory;
     const host: DeviceHost = {
-      memory: this.#memory,
+      get memory() {
+        return currentMemory();
+      },
       configChanged: () => this.#ifCurrent(host, () => this.#events.configChanged()),
       needsReset: (reason) => this.#ifCurrent(host, () => this.#events.needsReset(reason)),
       kickLater: (index) => this.#ifCurrent(host, () => this.#kickLater(index)),

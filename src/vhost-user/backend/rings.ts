@@ -1,0 +1,153 @@
+/** The rings of a session, and the device that serves those that are ready. */
+import type { GuestMemory } from '../../memory/index.js';
+import type { LocalControl } from '../../virtio/control/index.js';
+import type { InterruptSource } from '../../virtio/interrupt/index.js';
+import type { QueueSetup } from '../../virtio/queue/index.js';
+import { VhostUserRequestError } from '../errors.js';
+import type { VringAddress } from '../message/index.js';
+import { VhostFeature } from '../spec/index.js';
+import type { MemorySlots } from './memory-slots.js';
+import { Ring } from './ring.js';
+
+/** How often a ring is looked at that nobody kicks, ms. */
+const POLL_MS = 1;
+const NOT_THE_DEVICES = VhostFeature.protocolFeatures | VhostFeature.logAll;
+
+/**
+ * Whatever changes a ring that runs stops it first and waits until nothing of it is in flight; `update` starts what is
+ * ready again.
+ */
+export class Rings {
+  /** What the frontend has accepted. */
+  features = 0n;
+  readonly #control: LocalControl;
+  readonly #slots: MemorySlots;
+  readonly #interrupts: InterruptSource;
+  readonly #rings: readonly Ring[];
+  readonly #polls = new Map<Ring, NodeJS.Timeout>();
+  #memory: GuestMemory | null = null;
+
+  constructor(control: LocalControl, slots: MemorySlots, interrupts: InterruptSource) {
+    this.#control = control;
+    this.#slots = slots;
+    this.#interrupts = interrupts;
+    this.#rings = control.description.queueSizes.map((size, index) => new Ring(index, size));
+  }
+
+  /** VhostUserRequestError where there is no such ring. */
+  at(index: number): Ring {
+    const ring = this.#rings[index];
+    if (ring === undefined) throw new VhostUserRequestError(`vring ${index} of ${this.#rings.length}`);
+    return ring;
+  }
+
+  get all(): readonly Ring[] {
+    return this.#rings;
+  }
+
+  get anyRunning(): boolean {
+    return this.#rings.some(({ running }) => running);
+  }
+
+  /** Starts the rings that are ready and do not run. */
+  async update(): Promise<void> {
+    for (const ring of this.#rings) if (!ring.running && this.#isReady(ring)) await this.#start(ring);
+  }
+
+  /** Stops `rings`; their positions are those of the first chains that the device has not completed. */
+  async stop(rings: readonly Ring[] = this.#rings): Promise<void> {
+    const running = rings.filter((ring) => ring.running);
+    for (const { index } of running) this.#control.stopQueue(index);
+    if (running.some(({ index }) => this.#control.state.queueRunning(index))) await this.#control.settled();
+    for (const ring of running) this.#stopped(ring);
+  }
+
+  /** Stops what runs, makes a change, and starts what is ready. */
+  async change(ring: Ring, change: () => void): Promise<void> {
+    await this.stop([ring]);
+    change();
+    await this.update();
+  }
+
+  /** Stops everything and brings the device back to where it was before the driver; rings keep where they are. */
+  async resetDevice(): Promise<void> {
+    await this.stop();
+    if (!this.#control.state.active) return;
+    this.#control.reset();
+    await this.#control.settled();
+  }
+
+  /** The driver made chains available. */
+  kick(ring: Ring): void {
+    if (ring.running) this.#control.kick(ring.index);
+  }
+
+  close(): void {
+    for (const ring of this.#rings) ring.close();
+  }
+
+  /** Everything is there. Without protocol features rings are enabled from the beginning. */
+  #isReady({ enabled, started, address }: Ring): boolean {
+    const byDefault = (this.features & VhostFeature.protocolFeatures) === 0n;
+    return started && address !== null && (enabled ?? byDefault);
+  }
+
+  async #start(ring: Ring): Promise<void> {
+    const setup = this.#setupOf(ring);
+    if (setup === null || !(await this.#activate())) return;
+    this.#control.startQueue({ setup, kickFd: ring.kick });
+    if (this.#control.state.needsReset) return void this.#control.stopQueue(ring.index);
+    ring.running = true;
+    if (ring.kickSource === 'poll') this.#poll(ring);
+  }
+
+  /** The device is there for a ring; false where it has failed and others of its rings still run. */
+  async #activate(): Promise<boolean> {
+    const { state } = this.#control;
+    if (state.needsReset && this.anyRunning) return false;
+    if (state.needsReset) await this.resetDevice();
+    this.#useMemory();
+    if (!state.active) this.#control.activate(this.features & ~NOT_THE_DEVICES, [], this.#interrupts);
+    return !state.needsReset;
+  }
+
+  #useMemory(): void {
+    const { memory } = this.#slots;
+    if (this.#memory !== memory) this.#control.replaceMemory(memory);
+    this.#memory = memory;
+  }
+
+  #setupOf(ring: Ring): QueueSetup | null {
+    const areas = this.#areasOf(ring.address!);
+    if (areas === null) return null;
+    const { index, size, position } = ring;
+    const common = { index, size, features: this.features & ~NOT_THE_DEVICES, ...areas };
+    return position === null ? common : { ...common, position };
+  }
+
+  #areasOf({
+    descriptors,
+    available,
+    used,
+  }: VringAddress): Pick<QueueSetup, 'descriptors' | 'driverArea' | 'deviceArea'> | null {
+    const [table, driver, device] = [descriptors, available, used].map((address) => this.#slots.toGuest(address));
+    if (table == null || driver == null || device == null) return null;
+    return { descriptors: table, driverArea: driver, deviceArea: device };
+  }
+
+  #stopped(ring: Ring): void {
+    ring.running = false;
+    clearInterval(this.#polls.get(ring));
+    this.#polls.delete(ring);
+    // Chains that the device has dropped are taken again: devices that drop any complete in order.
+    const { used } = this.#control.state.position(ring.index);
+    ring.position = { available: used, used };
+  }
+
+  #poll(ring: Ring): void {
+    this.#polls.set(
+      ring,
+      setInterval(() => this.kick(ring), POLL_MS),
+    );
+  }
+}
