@@ -12,6 +12,7 @@
         "native/src/kvm_requests.c",
         "native/src/ioctl.c",
         "native/src/memory_slots.c",
+        "native/src/guard.c",
         "native/src/mapping.c",
         "native/src/mapping_table.c",
         "native/src/socket_path.c",

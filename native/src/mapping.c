@@ -1,4 +1,5 @@
 #include "mapping.h"
+#include "guard.h"
 #include "memory_slots.h"
 
 #include <pthread.h>
@@ -9,6 +10,7 @@
 
 /* The most that every supported Node version accepts as one ArrayBuffer. */
 #define MAX_LENGTH (UINT64_C(1) << 32)
+#define NO_GUARD -1
 
 /*
  * Holders are the JavaScript object, its ArrayBuffer (released by V8 when nothing can reach the bytes any more) and whoever
@@ -23,6 +25,8 @@ struct mapping {
   unsigned pins;
   /* KVM has been given the address: see unmap_range. */
   bool exposed;
+  /* Its number, or NO_GUARD. */
+  int guard;
   /* Strong: a second ArrayBuffer over the same bytes is never made. */
   napi_ref buffer;
 };
@@ -37,6 +41,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
  * pages are given back, but the addresses stay reserved and inaccessible: no later mmap can land under a guest.
  */
 static void unmap_range(struct mapping *mapping) {
+  if (mapping->guard != NO_GUARD) guard_remove(mapping->guard);
+  mapping->guard = NO_GUARD;
   if (mapping->exposed)
     mmap(mapping->data, mapping->length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   else
@@ -165,7 +171,7 @@ static napi_value make_mapping(napi_env env, napi_callback_info info) {
     free(mapping);
     return throw_errno(env, error, "mmap");
   }
-  *mapping = (struct mapping){.env = env, .data = data, .length = request.length, .holders = 1};
+  *mapping = (struct mapping){.env = env, .data = data, .length = request.length, .holders = 1, .guard = NO_GUARD};
   mapping->accessible = request.protection == (PROT_READ | PROT_WRITE);
   napi_value external = make_external(env, mapping, &mapping_tag, finalize_mapping);
   if (external == NULL) mapping_drop(mapping);
@@ -211,6 +217,19 @@ static napi_value unmap(napi_env env, napi_callback_info info) {
   if (is_pinned(mapping) || buffer_taken(mapping) || !detach_buffer(mapping))
     return throw_errno(env, EBUSY, "munmap");
   unmap_range(mapping);
+  return undefined_value(env);
+}
+
+static napi_value guard_mapping(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct mapping *mapping;
+  int fd;
+  if (!get_args(env, info, 2, &args) || !arg_mapping(&args, 0, "mapping", &mapping) || !arg_fd(&args, 1, "fd", &fd))
+    return NULL;
+  if (mapping->data == NULL || mapping->guard != NO_GUARD) return throw_errno(env, EBUSY, "guardMapping");
+  int guard = guard_add(mapping->data, mapping->length, fd);
+  if (guard < 0) return throw_errno(env, -guard, "guardMapping");
+  mapping->guard = guard;
   return undefined_value(env);
 }
 
@@ -268,6 +287,7 @@ bool register_mapping(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
       {"mmap", make_mapping}, {"mappingBuffer", get_buffer}, {"munmap", unmap},
       {"unpinMapping", unpin}, {"msync", sync_range},        {"madvise", advise_range},
+      {"guardMapping", guard_mapping},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

@@ -103,6 +103,11 @@ export interface MappingBinding {
   /** Detaches the ArrayBuffer, then unmaps. Idempotent. EBUSY while pinned. */
   munmap(mapping: MappingObject): void;
   unpinMapping(mapping: MappingObject): void;
+  /**
+   * From now on an access behind the end of the file (SIGBUS) finds zeroed memory of this process, and `eventfd` (which is
+   * duplicated) is signalled. EBUSY where it has a guard already, ENOSPC where there are too many.
+   */
+  guardMapping(mapping: MappingObject, eventfd: number): void;
   /** Flushes to the file (msync MS_SYNC). */
   msync(mapping: MappingObject, offset: number, length: number): void;
   /** MADV_DONTNEED / MADV_REMOVE style advice by number, on a page-aligned range. */

@@ -1,6 +1,7 @@
 /** mmap(2) as ArrayBuffers that end with the mapping. */
 import { type MappingObject, native } from './binding.js';
 import { isNativeSystemError, MappingBusyError, UnmappedError } from './errors.js';
+import type { EventFd } from './eventfd.js';
 import type { Fd } from './fd.js';
 import { system, toSystemError } from './system-error.js';
 
@@ -20,6 +21,11 @@ export interface FileMappingOptions {
   length: number;
   /** Writes stay in this mapping and are seen by nobody else. Default false: they go to the file. */
   copyOnWrite?: boolean;
+  /**
+   * For a file that its other holders may make shorter: accesses behind its end then find zeroes instead of ending the
+   * process with SIGBUS, and this eventfd is signalled. Without it the file must not shrink.
+   */
+  shrunk?: EventFd;
 }
 
 /**
@@ -59,8 +65,19 @@ export class Mapping implements Disposable {
   }
 
   /** A part of a file. The descriptor may be closed afterwards. */
-  static ofFile(fd: Fd, { offset = 0, length, copyOnWrite = false }: FileMappingOptions): Mapping {
-    return new Mapping(fd.number, offset, length, !copyOnWrite);
+  static ofFile(fd: Fd, { offset = 0, length, copyOnWrite = false, shrunk }: FileMappingOptions): Mapping {
+    const mapping = new Mapping(fd.number, offset, length, !copyOnWrite);
+    if (shrunk !== undefined) mapping.#guard(shrunk);
+    return mapping;
+  }
+
+  #guard(shrunk: EventFd): void {
+    try {
+      native.guardMapping(this.object, shrunk.number);
+    } catch (error) {
+      this.unmap();
+      throw toSystemError(error);
+    }
   }
 
   get closed(): boolean {

@@ -1,7 +1,17 @@
 /** Guest memory as the frontend shares it: regions of files, added and removed one by one or all at once. */
 import { fstatSync } from 'node:fs';
 import { GuestMemory, MemoryRegion } from '../../memory/index.js';
-import { closeAll, type Fd, MAX_MAPPING_LENGTH, Mapping, PAGE_SIZE, undoOnFailure } from '../../native/index.js';
+import {
+  cannotShrink,
+  closeAll,
+  type Disposables,
+  type EventFd,
+  type Fd,
+  MAX_MAPPING_LENGTH,
+  Mapping,
+  PAGE_SIZE,
+  undoOnFailure,
+} from '../../native/index.js';
 import { VhostUserRequestError } from '../errors.js';
 import type { MemoryRegionMessage } from '../message/index.js';
 
@@ -16,8 +26,14 @@ interface Slot {
 }
 
 export class MemorySlots {
+  readonly #shrunk: EventFd | null;
   #slots: Slot[] = [];
   #memory = GuestMemory.ofRegions([]);
+
+  /** `shrunk`: signalled when a file turns out to have become shorter than its regions; null where none will be added. */
+  constructor(shrunk: EventFd | null) {
+    this.#shrunk = shrunk;
+  }
 
   /** As the table is now; another object after each change. */
   get memory(): GuestMemory {
@@ -31,7 +47,7 @@ export class MemorySlots {
   /** Replaces all. Nothing has changed where it throws. The queues have stopped; descriptors stay the caller's. */
   replace(messages: readonly MemoryRegionMessage[], fds: readonly Fd[]): void {
     undoOnFailure((undo) => {
-      const slots = messages.map((message, i) => mapSlot(message, fds[i]!, (mapping) => undo.use(mapping)));
+      const slots = messages.map((message, i) => this.#map(message, fds[i]!, undo));
       const memory = join(slots);
       this.#unmap(this.#slots);
       this.#slots = slots;
@@ -42,7 +58,7 @@ export class MemorySlots {
   add(message: MemoryRegionMessage, fd: Fd): void {
     if (this.#slots.length === MAX_MEMORY_SLOTS) throw new VhostUserRequestError('all memory slots are taken');
     undoOnFailure((undo) => {
-      const slots = [...this.#slots, mapSlot(message, fd, (mapping) => undo.use(mapping))];
+      const slots = [...this.#slots, this.#map(message, fd, undo)];
       this.#memory = join(slots);
       this.#slots = slots;
     });
@@ -75,6 +91,21 @@ export class MemorySlots {
     this.#memory = GuestMemory.ofRegions([]);
   }
 
+  #map(message: MemoryRegionMessage, fd: Fd, undo: Disposables): Slot {
+    check(message, fd);
+    const gpa = Number(message.guestAddress);
+    const size = Number(message.size);
+    const offset = Number(message.mmapOffset);
+    const guard = this.#shrunk === null || cannotShrink(fd) ? {} : { shrunk: this.#shrunk };
+    const regions: MemoryRegion[] = [];
+    for (let done = 0; done < size; done += MAX_MAPPING_LENGTH) {
+      const length = Math.min(size - done, MAX_MAPPING_LENGTH);
+      const mapping = undo.use(Mapping.ofFile(fd, { offset: offset + done, length, ...guard }));
+      regions.push(new MemoryRegion(gpa + done, mapping, false));
+    }
+    return { message, regions };
+  }
+
   #unmap(slots: readonly Slot[]): void {
     closeAll(slots.flatMap(({ regions }) => regions.map(({ mapping }) => mapping)));
   }
@@ -82,19 +113,6 @@ export class MemorySlots {
 
 function join(slots: readonly Slot[]): GuestMemory {
   return GuestMemory.ofRegions(slots.flatMap(({ regions }) => regions));
-}
-
-function mapSlot(message: MemoryRegionMessage, fd: Fd, use: (mapping: Mapping) => Mapping): Slot {
-  check(message, fd);
-  const gpa = Number(message.guestAddress);
-  const size = Number(message.size);
-  const offset = Number(message.mmapOffset);
-  const regions: MemoryRegion[] = [];
-  for (let done = 0; done < size; done += MAX_MAPPING_LENGTH) {
-    const length = Math.min(size - done, MAX_MAPPING_LENGTH);
-    regions.push(new MemoryRegion(gpa + done, use(Mapping.ofFile(fd, { offset: offset + done, length })), false));
-  }
-  return { message, regions };
 }
 
 function check({ guestAddress, size, userAddress, mmapOffset }: MemoryRegionMessage, fd: Fd): void {

@@ -1,8 +1,8 @@
 /** Listens for frontends and serves a device to them. */
+import { GuestMemory } from '../../memory/index.js';
 import { type Fd, UnixListener, type UnixListenerOptions } from '../../native/index.js';
 import { type DeviceLog, LocalControl } from '../../virtio/control/index.js';
 import type { VirtioDevice } from '../../virtio/device.js';
-import { MemorySlots } from './memory-slots.js';
 import { BACKEND_RING_FEATURES } from './offer.js';
 import { Session } from './session.js';
 
@@ -112,9 +112,8 @@ export class BackendServer {
   }
 
   #controlOf(device: VirtioDevice): LocalControl {
-    const { memory } = new MemorySlots();
     const ringFeatures = this.#options.ringFeatures ?? BACKEND_RING_FEATURES;
-    return new LocalControl({ device, memory, ringFeatures, log: this.#log });
+    return new LocalControl({ device, memory: GuestMemory.ofRegions([]), ringFeatures, log: this.#log });
   }
 
   #track(work: Promise<unknown>): void {

@@ -1,5 +1,5 @@
 /** One frontend's use of the device, from the first message to the end of the connection. */
-import type { Fd } from '../../native/index.js';
+import { EventFd, type Fd, FdWatch } from '../../native/index.js';
 import type { DeviceLog, LocalControl } from '../../virtio/control/index.js';
 import { Feature } from '../../virtio/spec/index.js';
 import { Connection, type ReceivedMessage } from '../connection/index.js';
@@ -35,7 +35,7 @@ const HARMLESS = Feature.notifyOnEmpty | Feature.anyLayout;
 
 export class Session {
   readonly control: LocalControl;
-  readonly slots = new MemorySlots();
+  readonly slots: MemorySlots;
   readonly rings: Rings;
   readonly offered: bigint;
   readonly offeredProtocolFeatures: bigint;
@@ -49,6 +49,9 @@ export class Session {
   /** What is being carried out: the device is given back only afterwards. */
   #handling: Promise<void> | null = null;
   readonly #connection: Connection;
+  /** Signalled when memory of the frontend has gone. */
+  readonly #shrunk = EventFd.create();
+  readonly #shrunkWatch: FdWatch;
   readonly #log: DeviceLog;
   readonly #acknowledgeCalls: boolean;
 
@@ -59,6 +62,8 @@ export class Session {
     this.#acknowledgeCalls = acknowledgeCalls;
     this.offered = offeredFeatures(control.description);
     this.offeredProtocolFeatures = offeredProtocolFeatures(control.description);
+    this.slots = new MemorySlots(this.#shrunk);
+    this.#shrunkWatch = new FdWatch(this.#shrunk, () => this.#onShrunk()).unref();
     const targets = { callRing: (index: number) => this.callRing(index), callConfig: () => this.#callConfig() };
     this.rings = new Rings(control, this.slots, interruptsTo(targets, control.description.queueSizes.length));
     let closed: (error: Error | null) => void = () => {};
@@ -154,6 +159,11 @@ export class Session {
     if (error !== null) this.close(error);
   }
 
+  #onShrunk(): void {
+    this.#shrunk.testAndClear();
+    this.close(new VhostUserProtocolError('a file of guest memory has been made shorter'));
+  }
+
   #onMessage(message: ReceivedMessage): void | Promise<void> {
     this.counters.messages += 1;
     const handled = this.#handle(message);
@@ -209,6 +219,8 @@ export class Session {
     this.#channel?.close();
     this.rings.close();
     this.slots.close();
+    this.#shrunkWatch.close();
+    this.#shrunk.close();
     return error;
   }
 }

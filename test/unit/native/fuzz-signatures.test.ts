@@ -29,6 +29,7 @@ const signatures: Record<string, Kind[]> = {
   mappingBuffer: ['mapping'],
   unpinMapping: ['mapping'],
   msync: ['mapping', 'size', 'size'],
+  guardMapping: ['mapping', 'fd'],
   madvise: ['mapping', 'size', 'size', 'small'],
   setMemoryRegion: ['fd', 'small', 'small', 'u64', 'size', 'mapping', 'size'],
   dirtyLog: ['fd', 'small', 'size', 'bytes'],

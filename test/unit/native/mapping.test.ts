@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Fd, MAX_MAPPING_LENGTH, Mapping, Memfd, native, PAGE_SIZE, UnmappedError } from 'ioregion/native';
+import { EventFd, Fd, MAX_MAPPING_LENGTH, Mapping, Memfd, native, PAGE_SIZE, UnmappedError } from 'ioregion/native';
 import { describe, expect, it } from 'vitest';
 import { collectUntil } from '../../support/garbage.js';
 import { mappingCount } from '../../support/open-fds.js';
@@ -47,6 +47,55 @@ describe('Mapping', () => {
     mapping.sync();
     expect(readFileSync(path, 'latin1').slice(0, 5)).toBe('hello');
     unlinkSync(path);
+  });
+
+  it('finds zeroes behind the end of a file that was made shorter, and says so', () => {
+    const path = join(directory, 'shrinking');
+    writeFileSync(path, new Uint8Array(4 * PAGE_SIZE).fill(9));
+    using fd = new Fd(openSync(path, 'r+'));
+    using shrunk = EventFd.create();
+    using mapping = Mapping.ofFile(fd, { length: 4 * PAGE_SIZE, shrunk });
+    ftruncateSync(fd.number, PAGE_SIZE);
+    expect(mapping.bytes[PAGE_SIZE - 1]).toBe(9);
+    expect(shrunk.testAndClear()).toBe(false);
+    expect(mapping.bytes[2 * PAGE_SIZE]).toBe(0);
+    expect(shrunk.testAndClear()).toBe(true);
+    mapping.bytes[3 * PAGE_SIZE] = 7;
+    expect(mapping.bytes[3 * PAGE_SIZE]).toBe(7);
+    mapping.bytes[PAGE_SIZE] = 1;
+    expect(mapping.bytes[0]).toBe(9);
+    unlinkSync(path);
+  });
+
+  it('finds zeroes on other threads, and in calls into native code, after a file was made shorter', async () => {
+    const memfd = new Fd(openSync(join(directory, 'other'), 'w+'));
+    ftruncateSync(memfd.number, 2 * PAGE_SIZE);
+    const code = `
+      const { Fd, EventFd, Mapping, IoVector } = await import(workerData.layer);
+      const { ftruncateSync, openSync } = await import('node:fs');
+      const file = new Fd(workerData.fd);
+      const shrunk = EventFd.create();
+      const mapping = Mapping.ofFile(file, { length: 8192, shrunk });
+      const source = new Fd(openSync('/dev/zero', 'r'));
+      const vector = new IoVector();
+      vector.append(vector.attach(mapping), 4096, 4096);
+      ftruncateSync(file.number, 0);
+      const byKernel = vector.readFrom(source.number);
+      const first = mapping.bytes[4096];
+      parentPort.postMessage([byKernel, first, shrunk.testAndClear(), vector.readFrom(source.number)]);
+      mapping.unmap();
+    `;
+    const worker = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads'); (async () => {${code}})()`,
+      {
+        eval: true,
+        workerData: { layer: JSON.parse(layer('native')), fd: memfd.number },
+      },
+    );
+    const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    expect(answer).toEqual([-14, 0, true, 4096]);
+    await worker.terminate();
+    memfd.close();
   });
 
   it('reads zeroes after a discard, in the file too', () => {
