@@ -1,0 +1,56 @@
+/** How a device of the board tells the machine's owner, on another thread, that the guest wants to end or start anew. */
+import { EventFd } from '../../native/index.js';
+
+/** `code`: what the guest wrote to the debug exit port. */
+export type GuestRequest =
+  | { readonly kind: 'power-off' }
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'debug-exit'; readonly code: number };
+
+/** Plain data, for Workers. The eventfd belongs to the machine. */
+export interface SharedMachineSignal {
+  readonly words: SharedArrayBuffer;
+  readonly eventfd: number;
+}
+
+const Word = { kind: 0, code: 1, size: 2 } as const;
+/** Index 0 is no request. */
+const KINDS = [null, 'power-off', 'reset', 'debug-exit'] as const;
+
+export class MachineSignal {
+  readonly #words: Int32Array;
+  readonly #eventfd: EventFd;
+
+  private constructor(words: SharedArrayBuffer, eventfd: EventFd) {
+    this.#words = new Int32Array(words);
+    this.#eventfd = eventfd;
+  }
+
+  /** On the owner's thread. `eventfd` becomes readable with a request. */
+  static create(eventfd: EventFd): MachineSignal {
+    return new MachineSignal(new SharedArrayBuffer(4 * Word.size), eventfd);
+  }
+
+  static open({ words, eventfd }: SharedMachineSignal): MachineSignal {
+    return new MachineSignal(words, new EventFd(eventfd));
+  }
+
+  share(): SharedMachineSignal {
+    return { words: this.#words.buffer as SharedArrayBuffer, eventfd: this.#eventfd.number };
+  }
+
+  /** The first request counts: the guest goes on for some instructions and may make others. */
+  post(kind: GuestRequest['kind'], code = 0): void {
+    Atomics.compareExchange(this.#words, Word.code, 0, code);
+    if (Atomics.compareExchange(this.#words, Word.kind, 0, KINDS.indexOf(kind)) === 0) this.#eventfd.signal();
+  }
+
+  /** The request, which is forgotten; null where there is none. */
+  take(): GuestRequest | null {
+    this.#eventfd.testAndClear();
+    const kind = KINDS[Atomics.exchange(this.#words, Word.kind, 0)] ?? null;
+    const code = Atomics.exchange(this.#words, Word.code, 0);
+    if (kind === null) return null;
+    return kind === 'debug-exit' ? { kind, code } : { kind };
+  }
+}

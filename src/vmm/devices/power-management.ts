@@ -1,0 +1,93 @@
+/** The fixed registers of ACPI (ACPI 6.5, 4.8.3): events, sleep control, the timer. In ACPI mode from the start. */
+import type { RegisterDevice } from '../../ioregion/device.js';
+import { acquire, release } from '../../virtio/interrupt/shared-lock.js';
+import type { IrqLine } from './irq-line.js';
+
+/** Offsets from the first port; sizes are those that the FADT tells. */
+export const PmRegister = { status: 0, enable: 2, control: 4, timer: 8 } as const;
+export const PM_PORTS = 12;
+/** What `_S5_` of the DSDT names for "soft off". */
+export const SLEEP_TYPE_S5 = 5;
+
+const POWER_BUTTON = 1 << 8;
+const SCI_ENABLE = 1;
+const SLEEP_ENABLE = 1 << 13;
+const SLEEP_TYPE_SHIFT = 10;
+const SLEEP_TYPE_MASK = 7;
+const TIMER_HZ = 3_579_545;
+const TIMER_MASK = 0xff_ffff;
+
+const Word = { lock: 0, status: 1, enable: 2, level: 3, size: 4 } as const;
+
+export interface PowerManagementOptions {
+  readonly line: IrqLine;
+  /** The guest has switched itself off. */
+  readonly onPowerOff: () => void;
+  /** Of the same device on another thread. */
+  readonly words?: SharedArrayBuffer;
+  /** In ms. */
+  readonly now?: () => number;
+}
+
+export class PowerManagement implements RegisterDevice {
+  readonly words: SharedArrayBuffer;
+  readonly #options: PowerManagementOptions;
+  readonly #words: Int32Array;
+  #control = 0;
+
+  constructor(options: PowerManagementOptions) {
+    this.#options = options;
+    this.words = options.words ?? new SharedArrayBuffer(4 * Word.size);
+    this.#words = new Int32Array(this.words);
+  }
+
+  read(offset: number, size: number): number {
+    if (offset === PmRegister.timer && size === 4) return this.#timer();
+    if (size === 4 && offset === PmRegister.status) return this.#word(Word.status) | (this.#word(Word.enable) << 16);
+    if (size !== 2) return -1;
+    if (offset === PmRegister.status) return this.#word(Word.status);
+    if (offset === PmRegister.enable) return this.#word(Word.enable);
+    return offset === PmRegister.control ? this.#control | SCI_ENABLE : -1;
+  }
+
+  write(offset: number, size: number, value: number): void {
+    if (size !== 2) return;
+    if (offset === PmRegister.status) this.#change(Word.status, (status) => status & ~value);
+    else if (offset === PmRegister.enable) this.#change(Word.enable, () => value & POWER_BUTTON);
+    else if (offset === PmRegister.control) this.#setControl(value);
+  }
+
+  /** Asks the guest to shut down; from any thread. */
+  pressPowerButton(): void {
+    this.#change(Word.status, (status) => status | POWER_BUTTON);
+  }
+
+  #setControl(value: number): void {
+    this.#control = value & ~SLEEP_ENABLE;
+    const type = (value >> SLEEP_TYPE_SHIFT) & SLEEP_TYPE_MASK;
+    if ((value & SLEEP_ENABLE) !== 0 && type === SLEEP_TYPE_S5) this.#options.onPowerOff();
+  }
+
+  #timer(): number {
+    const now = this.#options.now ?? (() => performance.now());
+    return Math.floor((now() * TIMER_HZ) / 1000) & TIMER_MASK;
+  }
+
+  #word(at: number): number {
+    return Atomics.load(this.#words, at);
+  }
+
+  /** The line is high while an enabled event is pending. */
+  #change(at: number, change: (before: number) => number): void {
+    acquire(this.#words, Word.lock);
+    try {
+      this.#words[at] = change(this.#words[at]!);
+      const level = (this.#words[Word.status]! & this.#words[Word.enable]!) === 0 ? 0 : 1;
+      if (level === this.#words[Word.level]) return;
+      this.#words[Word.level] = level;
+      this.#options.line.set(level === 1);
+    } finally {
+      release(this.#words, Word.lock);
+    }
+  }
+}

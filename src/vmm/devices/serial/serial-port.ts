@@ -1,0 +1,106 @@
+/** The outside of the UART: what the guest sends goes to a stream, what comes from a stream goes to the guest. */
+import type { Readable, Writable } from 'node:stream';
+import { EventFd, FdWatch } from '../../../native/index.js';
+import type { IrqLine } from '../irq-line.js';
+import { SerialState } from './serial-state.js';
+
+/** Where the serial console of a machine is. */
+export interface SerialStreams {
+  readonly output: Writable;
+  /** Default: nobody types. */
+  readonly input?: Readable;
+}
+
+/** Plain data, for the thread of the registers. The eventfd belongs to the port. */
+export interface SharedSerial {
+  readonly state: SharedArrayBuffer;
+  readonly wake: number;
+}
+
+/** How long the port looks for more output before it sleeps, ms: waking it for each byte is dearer. */
+const LINGER_MS = 4;
+
+export class SerialPort {
+  readonly #state: SerialState;
+  readonly #streams: SerialStreams;
+  readonly #wake = EventFd.create();
+  readonly #watch: FdWatch;
+  readonly #pending: number[] = [];
+  readonly #onInput = (data: Uint8Array | string): void => this.#take(data);
+  readonly #onDrain = (): void => this.#drain();
+  #timer: NodeJS.Timeout | null = null;
+  #blocked = false;
+
+  constructor(line: IrqLine, streams: SerialStreams) {
+    this.#state = new SerialState(line);
+    this.#streams = streams;
+    this.#watch = new FdWatch(this.#wake, () => this.#woken());
+    this.#state.sleep();
+    streams.output.on('drain', this.#onDrain);
+    streams.input?.on('data', this.#onInput);
+  }
+
+  share(): SharedSerial {
+    return { state: this.#state.buffer, wake: this.#wake.number };
+  }
+
+  /** Bytes that the guest sent faster than they were taken, without looking whether there was room. */
+  get overruns(): number {
+    return this.#state.overruns;
+  }
+
+  /** Passes on what the guest has sent so far. Idempotent. */
+  close(): void {
+    if (this.#wake.closed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const rest = this.#state.transmitted.takeAll();
+    if (rest.length > 0) this.#streams.output.write(rest);
+    this.#streams.output.off('drain', this.#onDrain);
+    this.#streams.input?.off('data', this.#onInput);
+    this.#streams.input?.pause();
+    this.#watch.close();
+    this.#wake.close();
+  }
+
+  #woken(): void {
+    this.#wake.testAndClear();
+    this.#drain();
+  }
+
+  /** While the stream has no room, the ring fills, and then the guest waits. */
+  #drain(): void {
+    this.#blocked = false;
+    this.#timer = null;
+    const { transmitted } = this.#state;
+    const wasFull = transmitted.room === 0;
+    const bytes = transmitted.takeAll();
+    if (bytes.length === 0) {
+      if (!this.#state.sleep()) this.#linger();
+      return;
+    }
+    this.#blocked = !this.#streams.output.write(bytes);
+    if (wasFull) this.#state.setThrEmpty(true);
+    if (!this.#blocked) this.#linger();
+  }
+
+  /** Also gives input another try that had no room. */
+  #linger(): void {
+    this.#feed();
+    this.#timer ??= setTimeout(() => this.#drain(), LINGER_MS);
+  }
+
+  #take(data: Uint8Array | string): void {
+    this.#pending.push(...(typeof data === 'string' ? new TextEncoder().encode(data) : data));
+    this.#feed();
+  }
+
+  /** What does not fit waits, and holds up the stream it comes from. */
+  #feed(): void {
+    const { received } = this.#state;
+    while (this.#pending.length > 0 && received.push(this.#pending[0]!)) this.#pending.shift();
+    if (this.#pending.length > 0) this.#streams.input?.pause();
+    else this.#streams.input?.resume();
+    this.#state.update();
+    if (this.#pending.length > 0 && !this.#blocked) this.#timer ??= setTimeout(() => this.#drain(), LINGER_MS);
+  }
+}

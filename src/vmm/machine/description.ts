@@ -1,0 +1,68 @@
+/** What a machine is made of. */
+
+import type { SerialStreams } from '../devices/serial/index.js';
+import { MachineOptionError } from '../errors.js';
+import { LowMemory } from '../layout.js';
+
+export interface MachineDescription {
+  /** Path of a bzImage, or of an ELF vmlinux with a PVH entry. */
+  readonly kernel: string;
+  /** Path of an initrd or initramfs. */
+  readonly initrd?: string;
+  /** Default: DEFAULT_COMMAND_LINE. */
+  readonly commandLine?: string;
+  /** Bytes, a multiple of 4096. Default 256 MiB. */
+  readonly memory?: number;
+  /** Number of vCPUs, 1 to 64. Default 1. */
+  readonly cpus?: number;
+  /** By vCPU: the host CPUs of its thread. Default: any. */
+  readonly affinity?: readonly (readonly number[])[];
+  /** Where the serial console is. Default: the machine has none. */
+  readonly serial?: SerialStreams;
+  /** What a guest that reboots gets: an end with reason `reset` (the default), or a machine that starts anew. */
+  readonly onReset?: 'end' | 'restart';
+}
+
+/** The serial port is the console; a reboot leaves by the keyboard controller, a panic reboots at once. */
+export const DEFAULT_COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1';
+
+export interface CheckedDescription {
+  readonly kernel: string;
+  readonly initrd: string | null;
+  readonly commandLine: string;
+  readonly memory: number;
+  readonly cpus: number;
+  readonly affinity: readonly (readonly number[])[];
+  readonly serial: SerialStreams | null;
+  readonly restarts: boolean;
+}
+
+const MIB = 2 ** 20;
+const DEFAULT_MEMORY = 256 * MIB;
+const MAX_MEMORY = 512 * 2 ** 30;
+const PAGE = 4096;
+const MAX_CPUS = 64;
+
+/** The description with its defaults. MachineOptionError names the first thing that is wrong. */
+export function checkDescription(description: MachineDescription): CheckedDescription {
+  const { kernel, initrd, commandLine = DEFAULT_COMMAND_LINE, memory = DEFAULT_MEMORY, cpus = 1 } = description;
+  const { serial, affinity = [], onReset = 'end' } = description;
+  check(typeof kernel === 'string' && kernel !== '', 'a machine needs a kernel');
+  check(Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS, `cpus must be 1 to ${MAX_CPUS}, not ${cpus}`);
+  const isMemory = Number.isSafeInteger(memory) && memory % PAGE === 0 && memory > LowMemory.acpiEnd;
+  check(isMemory && memory <= MAX_MEMORY, `memory must be whole pages, more than 1 MiB, not ${memory} bytes`);
+  return {
+    kernel,
+    initrd: initrd ?? null,
+    commandLine,
+    memory,
+    cpus,
+    affinity,
+    serial: serial ?? null,
+    restarts: onReset === 'restart',
+  };
+}
+
+function check(condition: boolean, message: string): void {
+  if (!condition) throw new MachineOptionError(message);
+}

@@ -1,0 +1,70 @@
+/** A machine that is switched on: everything that a power cycle makes anew, but its vCPUs. */
+import { Kvm, type Vm } from '../../kvm/index.js';
+import { GuestMemory } from '../../memory/index.js';
+import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
+import type { BoardOptions } from '../board/board.js';
+import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
+import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
+import { gsiLine } from '../devices/irq-line.js';
+import { PowerManagement } from '../devices/power-management.js';
+import { SerialPort } from '../devices/serial/index.js';
+import { Gsi, IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from '../layout.js';
+import { readBootFile } from './boot-files.js';
+import type { CheckedDescription } from './description.js';
+
+export interface Hardware {
+  readonly kvm: Kvm;
+  readonly vm: Vm;
+  readonly memory: GuestMemory;
+  readonly kernel: LoadedKernel;
+  readonly serial: SerialPort | null;
+  readonly power: PowerManagement;
+  readonly board: BoardOptions;
+}
+
+/**
+ * Everything is disposed of by `undo`, in the opposite order. `onRequest` hears what the guest wants of its machine.
+ * @throws MachineFileError, KernelFormatError, GuestMemoryTooSmallError, KvmUnavailableError, KvmIoctlError
+ */
+export function buildHardware(
+  description: CheckedDescription,
+  undo: Disposables,
+  onRequest: (request: GuestRequest) => void,
+): Hardware {
+  const memory = undo.use(GuestMemory.create(description.memory));
+  const kernel = load(description, memory);
+  const kvm = undo.use(Kvm.open());
+  const vm = undo.use(kvm.createVm());
+  for (const region of memory.regions) vm.memory.add(region);
+  vm.setTssAddress(TSS_ADDRESS);
+  vm.setIdentityMapAddress(IDENTITY_MAP_ADDRESS);
+  vm.interrupts.createIrqchip();
+  vm.interrupts.createPit({ speaker: true });
+  const { serial: streams } = description;
+  const serial = streams === null ? null : new SerialPort(gsiLine(vm.interrupts, Gsi.serial), streams);
+  undo.defer(() => serial?.close());
+  const power = new PowerManagement({ line: gsiLine(vm.interrupts, Gsi.sci), onPowerOff: () => {} });
+  const signal = openSignal(undo, onRequest).share();
+  const shared = { vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
+  return { kvm, vm, memory, kernel, serial, power, board: { ...shared, slots: [] } };
+}
+
+function load({ kernel, initrd, commandLine, memory: bytes }: CheckedDescription, memory: GuestMemory): LoadedKernel {
+  const files = {
+    kernel: readBootFile('kernel', kernel),
+    initrd: initrd === null ? null : readBootFile('initrd', initrd),
+  };
+  return loadBootFiles(memory, bytes, { ...files, commandLine, rsdp: null });
+}
+
+function openSignal(undo: Disposables, onRequest: (request: GuestRequest) => void): MachineSignal {
+  const eventfd = undo.use(EventFd.create());
+  const signal = MachineSignal.create(eventfd);
+  undo.use(
+    new FdWatch(eventfd, () => {
+      const request = signal.take();
+      if (request !== null) onRequest(request);
+    }),
+  );
+  return signal;
+}

@@ -1,0 +1,83 @@
+/** The vCPUs of a machine, and the way from them to its board. */
+import { NativeDispatcher, RegionServerThread } from '../../ioregion/index.js';
+import { Vcpu, type VcpuOptions } from '../../kvm/index.js';
+import { socketpair } from '../../native/index.js';
+import { BOARD_PLACES } from '../board/board.js';
+import { BOARD_MODULE } from '../board/board-module.js';
+import { enterKernel } from '../boot/index.js';
+import { prepareVcpu } from '../cpu/index.js';
+import type { CheckedDescription } from './description.js';
+import type { Hardware } from './hardware.js';
+
+/** What must happen, in the opposite order, when a machine is switched off. */
+export type CloseList = (() => Promise<void>)[];
+
+/**
+ * Creates the vCPUs, each on a Worker of its own, ready to run.
+ * @throws VcpuStartError, DeviceLoadError, KvmIoctlError; what has been made is closed by `closing`
+ */
+export async function createVcpus(
+  description: CheckedDescription,
+  hardware: Hardware,
+  closing: CloseList,
+): Promise<Vcpu[]> {
+  const attach = description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
+  const indices = Array.from({ length: description.cpus }, (_, index) => index);
+  const settled = await Promise.allSettled(
+    indices.map((index) => createVcpu(hardware, index, attach, description, closing)),
+  );
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const vcpus = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  prepare(vcpus, hardware);
+  return vcpus;
+}
+
+async function createVcpu(
+  { vm }: Hardware,
+  index: number,
+  attach: VcpuOptions,
+  { affinity }: CheckedDescription,
+  closing: CloseList,
+): Promise<Vcpu> {
+  const cpus = affinity[index];
+  const vcpu = await Vcpu.create(vm, index, cpus === undefined ? attach : { ...attach, cpus });
+  closing.push(() => vcpu.close());
+  return vcpu;
+}
+
+/** A single vCPU has the board on its own thread: an access costs no hand-over. */
+function boardOnVcpu({ board }: Hardware): VcpuOptions {
+  return { exitHandler: { module: BOARD_MODULE, factory: 'createBoardBus', options: board } };
+}
+
+/** Several vCPUs share a board on a thread of its own, through the native dispatcher. */
+async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<VcpuOptions> {
+  const dispatcher = new NativeDispatcher();
+  closing.push(async () => dispatcher.close());
+  const [here, there] = socketpair('seqpacket');
+  try {
+    for (const [userData, { space, address, size }] of BOARD_PLACES.entries()) {
+      const fds = { readFd: here, writeFd: here, trustedPeer: true, deadlineMs: 0 };
+      dispatcher.addRegion({ space, gpa: address, size, userData, ...fds });
+    }
+    const options = { board, instance: dispatcher.id };
+    const regions = BOARD_PLACES.map(({ name }, userData) => {
+      return { name, userData, device: { module: BOARD_MODULE, factory: 'createBoardRegion', options } };
+    });
+    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions });
+    closing.push(() => server.close());
+    return { dispatcher };
+  } finally {
+    here.close();
+    there.close();
+  }
+}
+
+/** vCPU 0 enters the kernel; the others wait for its start-up interrupts. */
+function prepare(vcpus: readonly Vcpu[], { kvm, memory, kernel }: Hardware): void {
+  const supported = kvm.supportedCpuid();
+  const tscDeadline = kvm.capability('KVM_CAP_TSC_DEADLINE_TIMER') !== 0;
+  for (const { id, state } of vcpus) prepareVcpu(state, supported, { index: id, count: vcpus.length, tscDeadline });
+  enterKernel(vcpus[0]!.state, memory, kernel);
+}

@@ -1,0 +1,164 @@
+/** A machine, from its description to its end. */
+import { Disposables, type IoregionError } from '../../native/index.js';
+import type { GuestRequest } from '../board/machine-signal.js';
+import { MachineStateError } from '../errors.js';
+import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
+import { ExitCounts } from './exit-counts.js';
+import { buildHardware, type Hardware } from './hardware.js';
+import type { MachineEnd } from './machine-end.js';
+import { VcpuLoop } from './vcpu-loop.js';
+import { type CloseList, createVcpus } from './vcpus.js';
+
+export type MachineState = 'off' | 'starting' | 'running' | 'paused' | 'stopping';
+
+export interface StartOptions {
+  /** Stops the machine when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** What exists while the machine is switched on. */
+interface PoweredOn {
+  readonly hardware: Hardware;
+  readonly loops: readonly VcpuLoop[];
+  readonly closing: CloseList;
+}
+
+/**
+ * Belongs to a thread with an event loop. Nothing is shared between machines: several may run in one process.
+ *
+ *     const machine = new VirtualMachine({ kernel: 'vmlinuz', serial: { output: process.stdout } });
+ *     await machine.start();
+ *     const { reason } = await machine.ended;
+ */
+export class VirtualMachine {
+  readonly #description: CheckedDescription;
+  #counts = new ExitCounts();
+  #state: MachineState = 'off';
+  #on: PoweredOn | null = null;
+  #ended: Promise<MachineEnd> = Promise.resolve({ reason: 'stopped' });
+  #settle: (end: MachineEnd) => void = () => {};
+
+  /** @throws MachineOptionError */
+  constructor(description: MachineDescription) {
+    this.#description = checkDescription(description);
+  }
+
+  get state(): MachineState {
+    return this.#state;
+  }
+
+  /** Resolves with the end of the run that the last `start` began, when all of the machine is gone. */
+  get ended(): Promise<MachineEnd> {
+    return this.#ended;
+  }
+
+  /**
+   * Switches the machine on; resolves when its vCPUs run.
+   * @throws MachineStateError where it is on; MachineFileError, KernelFormatError, GuestMemoryTooSmallError,
+   * KvmUnavailableError and what its devices throw: the machine is off then
+   */
+  async start({ signal }: StartOptions = {}): Promise<void> {
+    this.#require('start', 'off');
+    signal?.throwIfAborted();
+    this.#ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    await this.#powerOn();
+    signal?.addEventListener('abort', () => void this.stop(), { once: true });
+  }
+
+  /** Stops all vCPUs where they are. @throws MachineStateError where it does not run */
+  async pause(): Promise<void> {
+    this.#require('pause', 'running');
+    this.#state = 'paused';
+    await Promise.all(this.#on!.loops.map((loop) => loop.pause()));
+  }
+
+  /** @throws MachineStateError where it is not paused */
+  resume(): void {
+    this.#require('resume', 'paused');
+    this.#state = 'running';
+    for (const loop of this.#on!.loops) loop.resume();
+  }
+
+  /** A power cycle: the same description, new hardware. @throws MachineStateError where it is off, and as `start` does */
+  async reset(): Promise<void> {
+    this.#require('reset', 'running', 'paused');
+    await this.#powerOff();
+    try {
+      await this.#powerOn();
+    } catch (error) {
+      this.#settle({ reason: 'failed', error: error as IoregionError });
+      throw error;
+    }
+  }
+
+  /** Switches the machine off: resolves when its threads, files and memory are gone. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.#state === 'running' || this.#state === 'paused') await this.#end({ reason: 'stopped' });
+    else await this.#ended;
+  }
+
+  /** Presses the power button: a guest that listens shuts down. @throws MachineStateError */
+  pressPowerButton(): void {
+    this.#require('press the power button', 'running', 'paused');
+    this.#on!.hardware.power.pressPowerButton();
+  }
+
+  async #powerOn(): Promise<void> {
+    this.#state = 'starting';
+    const closing: CloseList = [];
+    const undo = new Disposables();
+    closing.push(async () => undo[Symbol.dispose]());
+    try {
+      const hardware = buildHardware(this.#description, undo, (request) => this.#onRequest(request));
+      const vcpus = await createVcpus(this.#description, hardware, closing);
+      const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));
+      this.#on = { hardware, loops, closing };
+      this.#state = 'running';
+      for (const loop of loops) loop.start();
+    } catch (error) {
+      await closeAll(closing);
+      this.#state = 'off';
+      throw error;
+    }
+  }
+
+  async #powerOff(): Promise<void> {
+    this.#state = 'stopping';
+    const { loops, closing } = this.#on!;
+    this.#on = null;
+    await Promise.all(loops.map((loop) => loop.close()));
+    await closeAll(closing);
+    this.#state = 'off';
+  }
+
+  /** The first end counts. */
+  async #end(end: MachineEnd): Promise<void> {
+    if (this.#on === null) return;
+    try {
+      await this.#powerOff();
+      this.#settle(end);
+    } catch (error) {
+      this.#settle({ reason: 'failed', error: error as IoregionError });
+    }
+  }
+
+  #onRequest(request: GuestRequest): void {
+    if (this.#on === null) return;
+    if (request.kind === 'debug-exit') void this.#end({ reason: 'debug-exit', code: request.code });
+    else if (request.kind === 'reset' && this.#description.restarts) void this.reset().catch(() => {});
+    else void this.#end({ reason: request.kind });
+  }
+
+  #require(action: string, ...states: MachineState[]): void {
+    if (!states.includes(this.#state)) throw new MachineStateError(action, this.#state);
+  }
+}
+
+/** Last in, first out; where something fails, the rest is closed all the same. */
+async function closeAll(closing: CloseList): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of closing.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,39 @@
+/** A function whose registers are served by another thread or process: accesses go to regions of a dispatcher. */
+import type { RegisterDevice } from '../../ioregion/device.js';
+import { type LoopbackCaller, openLoopbackCaller } from '../../ioregion/dispatcher/loopback.js';
+import type { BarRegion, PciFunction } from './pci-function.js';
+
+/** Plain data. The addresses are those of the dispatcher's regions, which stay where they are when a BAR moves. */
+export interface ForwardedFunction {
+  /** `NativeDispatcher.id`. */
+  readonly dispatcher: number;
+  readonly config: number;
+  readonly regions: readonly (Omit<BarRegion, 'device'> & { readonly address: number })[];
+}
+
+class ForwardedDevice implements RegisterDevice {
+  readonly #caller: LoopbackCaller;
+  readonly #address: number;
+
+  constructor(caller: LoopbackCaller, address: number) {
+    this.#caller = caller;
+    this.#address = address;
+  }
+
+  read(offset: number, size: number): number {
+    return this.#caller.read('mmio', this.#address + offset, size);
+  }
+
+  write(offset: number, size: number, value: number): void {
+    this.#caller.write('mmio', this.#address + offset, size, value);
+  }
+}
+
+/** On the thread of the bus. */
+export function openForwardedFunction({ dispatcher, config, regions }: ForwardedFunction): PciFunction {
+  const caller = openLoopbackCaller(dispatcher);
+  return {
+    config: new ForwardedDevice(caller, config),
+    regions: regions.map((region) => ({ ...region, device: new ForwardedDevice(caller, region.address) })),
+  };
+}
