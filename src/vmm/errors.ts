@@ -58,3 +58,10 @@ export class GuestStoppedError extends IoregionError {
     super('ERR_IOREGION_GUEST_STOPPED', `vCPU ${vcpu} stopped: ${reason}`, details);
   }
 }
+
+/** The process of a device ended before it served (`ERR_IOREGION_DEVICE_PROCESS`). */
+export class DeviceProcessError extends IoregionError {
+  constructor(device: string, reason: string) {
+    super('ERR_IOREGION_DEVICE_PROCESS', `the process of the device "${device}" did not start: ${reason}`);
+  }
+}

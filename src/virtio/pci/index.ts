@@ -13,7 +13,7 @@ export type {
 export { type PciIdentity, pciIdentity } from './identity.js';
 export type { Bar, LayoutOptions } from './layout.js';
 export { type FunctionRegionOptions, regionFactory } from './region-factory.js';
-export { functionRegionPlaces, type RegionPlace } from './region-places.js';
+export { functionBars, functionRegionPlaces, type RegionPlace } from './region-places.js';
 export type { PciRegion } from './regions.js';
 export { type DoorbellRange, RemoteWiring, type RemoteWiringOptions } from './remote-wiring.js';
 

@@ -19,6 +19,11 @@ export function functionRegionPlaces(options: LayoutOptions): RegionPlace[] {
   return regionPlaces(functionLayout(options));
 }
 
+/** The BARs of any function of this shape. @throws PciFunctionError */
+export function functionBars(options: LayoutOptions): readonly Bar[] {
+  return functionLayout(options).bars;
+}
+
 /** Doorbells are a region of their own at the end of their BAR; each other BAR is one region. */
 export function regionPlaces({ bars, notify }: FunctionLayout): RegionPlace[] {
   return bars.flatMap((bar) => {

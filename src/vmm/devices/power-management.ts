@@ -10,6 +10,8 @@ export const PM_PORTS = 12;
 export const SLEEP_TYPE_S5 = 5;
 
 const POWER_BUTTON = 1 << 8;
+/** Timer, global lock, power button, sleep button, clock: drivers see whether an enable bit stays set. */
+const ENABLE_BITS = 0x0721;
 const SCI_ENABLE = 1;
 const SLEEP_ENABLE = 1 << 13;
 const SLEEP_TYPE_SHIFT = 10;
@@ -53,7 +55,7 @@ export class PowerManagement implements RegisterDevice {
   write(offset: number, size: number, value: number): void {
     if (size !== 2) return;
     if (offset === PmRegister.status) this.#change(Word.status, (status) => status & ~value);
-    else if (offset === PmRegister.enable) this.#change(Word.enable, () => value & POWER_BUTTON);
+    else if (offset === PmRegister.enable) this.#change(Word.enable, () => value & ENABLE_BITS);
     else if (offset === PmRegister.control) this.#setControl(value);
   }
 

@@ -1,10 +1,11 @@
 /** What a machine is made of. */
 
+import { type DeviceDescriptions, type DeviceSpec, deviceSpecs } from '../attach/index.js';
 import type { SerialStreams } from '../devices/serial/index.js';
 import { MachineOptionError } from '../errors.js';
 import { LowMemory } from '../layout.js';
 
-export interface MachineDescription {
+export interface MachineDescription extends DeviceDescriptions {
   /** Path of a bzImage, or of an ELF vmlinux with a PVH entry. */
   readonly kernel: string;
   /** Path of an initrd or initramfs. */
@@ -35,6 +36,7 @@ export interface CheckedDescription {
   readonly affinity: readonly (readonly number[])[];
   readonly serial: SerialStreams | null;
   readonly restarts: boolean;
+  readonly devices: readonly DeviceSpec[];
 }
 
 const MIB = 2 ** 20;
@@ -60,6 +62,7 @@ export function checkDescription(description: MachineDescription): CheckedDescri
     affinity,
     serial: serial ?? null,
     restarts: onReset === 'restart',
+    devices: deviceSpecs(description),
   };
 }
 

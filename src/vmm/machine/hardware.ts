@@ -2,6 +2,7 @@
 import { Kvm, type Vm } from '../../kvm/index.js';
 import { GuestMemory } from '../../memory/index.js';
 import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
+import { loadAcpi } from '../acpi/tables.js';
 import type { BoardOptions } from '../board/board.js';
 import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
 import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
@@ -49,12 +50,17 @@ export function buildHardware(
   return { kvm, vm, memory, kernel, serial, power, board: { ...shared, slots: [] } };
 }
 
-function load({ kernel, initrd, commandLine, memory: bytes }: CheckedDescription, memory: GuestMemory): LoadedKernel {
+function load(description: CheckedDescription, memory: GuestMemory): LoadedKernel {
+  const { kernel, initrd, commandLine, memory: bytes, cpus, serial } = description;
   const files = {
     kernel: readBootFile('kernel', kernel),
     initrd: initrd === null ? null : readBootFile('initrd', initrd),
   };
-  return loadBootFiles(memory, bytes, { ...files, commandLine, rsdp: null });
+  return loadBootFiles(memory, bytes, {
+    ...files,
+    commandLine,
+    rsdp: loadAcpi(memory, { cpus, serial: serial !== null }),
+  });
 }
 
 function openSignal(undo: Disposables, onRequest: (request: GuestRequest) => void): MachineSignal {

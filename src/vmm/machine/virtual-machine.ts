@@ -1,5 +1,7 @@
 /** A machine, from its description to its end. */
 import { Disposables, type IoregionError } from '../../native/index.js';
+import { GsiRoutes } from '../../virtio/interrupt/index.js';
+import { attachDevices } from '../attach/index.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
 import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
@@ -112,7 +114,8 @@ export class VirtualMachine {
     closing.push(async () => undo[Symbol.dispose]());
     try {
       const hardware = buildHardware(this.#description, undo, (request) => this.#onRequest(request));
-      const vcpus = await createVcpus(this.#description, hardware, closing);
+      const slots = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
+      const vcpus = await createVcpus(this.#description, { ...hardware, board: { ...hardware.board, slots } }, closing);
       const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));
       this.#on = { hardware, loops, closing };
       this.#state = 'running';
@@ -122,6 +125,11 @@ export class VirtualMachine {
       this.#state = 'off';
       throw error;
     }
+  }
+
+  #attachContext({ vm, memory }: Hardware) {
+    const onFailure = (error: Error): void => process.emitWarning(error);
+    return { vm, memory, routes: GsiRoutes.create(vm), onFailure };
   }
 
   async #powerOff(): Promise<void> {

@@ -1,0 +1,16 @@
+/** A function on the board's own thread. */
+import { type AttachContext, type Attachment, commonOptions } from './attachment.js';
+import type { DeviceSpec } from './device-spec.js';
+
+export async function attachInline(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
+  const vm = context.vm.fd.number;
+  const { pinGsi } = context;
+  const interrupts = { kind: 'kvm', vm, ...(pinGsi === undefined ? {} : { pinGsi }) } as const;
+  const here = {
+    ...commonOptions(spec, context),
+    memory: context.memory.share(),
+    interrupts,
+    kicks: { kind: 'kvm', vm },
+  } as const;
+  return { slot: { here }, close: async () => {} };
+}

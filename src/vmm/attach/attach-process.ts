@@ -1,0 +1,78 @@
+/** A function in a process of its own, started for it: `ioregion region-server`. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type DeviceConnection, DevicePort } from '../../ioregion/index.js';
+import { Fd } from '../../native/index.js';
+import { FUNCTION_MODULE, RemoteWiring } from '../../virtio/pci/index.js';
+import { DeviceProcessError } from '../errors.js';
+import { PCI_MEMORY, PCI_MEMORY_64, type Range } from '../layout.js';
+import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
+import type { DeviceSpec } from './device-spec.js';
+import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
+
+const COMMAND = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+/** The longest wait for an access, ms: a device process that is stuck is reported then. */
+const DEADLINE_MS = 30_000;
+
+/** @throws DeviceProcessError where the process ends before it serves; nothing is left then */
+export async function attachProcess(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
+  const { vm, routes, memory, pinGsi } = context;
+  const pin = pinGsi === undefined ? {} : { pinGsi };
+  const doorbells = [PCI_MEMORY, PCI_MEMORY_64].map(doorbellRange);
+  const wiring = new RemoteWiring({ vm, routes, vectors: vectorsOf(spec), doorbells, ...pin });
+  const { fds, regions } = memory.share();
+  const names = fds.map((_, index) => `memory-${index}`);
+  const { interrupts, kicks } = wiring;
+  const options = { ...commonOptions(spec, context), memory: { fds: names, regions }, interrupts, kicks };
+  const process = await startProcess(spec, options).catch((error: unknown) => {
+    wiring.close();
+    throw error;
+  });
+  const named = Object.fromEntries(names.map((name, index) => [name, new Fd(fds[index]!)]));
+  const channel = process.connection.offer(remoteRegions(spec), { ...wiring.fds, ...named }).get('default')!;
+  const dispatcher = dispatchTo(spec, channel, DEADLINE_MS, false);
+  dispatcher.onFailure = context.onFailure;
+  const close = async (): Promise<void> => {
+    dispatcher.close();
+    channel[Symbol.dispose]();
+    process.connection.close();
+    await process.ended;
+    wiring.close();
+  };
+  return { slot: { elsewhere: forwarded(spec, dispatcher) }, close };
+}
+
+function doorbellRange({ start, end }: Range) {
+  return { space: 'mmio', address: start, size: end - start } as const;
+}
+
+interface DeviceProcess {
+  readonly connection: DeviceConnection;
+  readonly ended: Promise<string>;
+}
+
+async function startProcess({ name }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
+  const directory = mkdtempSync(join(tmpdir(), 'ioregion-device-'));
+  const port = DevicePort.listen(join(directory, 'port'));
+  try {
+    const args = ['region-server', '--socket', join(directory, 'port'), '--options', JSON.stringify(options)];
+    const child = spawn(process.execPath, [COMMAND, ...args, fileURLToPath(FUNCTION_MODULE)], {
+      stdio: ['inherit', 'inherit', 'inherit'],
+    });
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? `status ${code}`}`));
+    });
+    const early = ended.then((reason) => {
+      throw new DeviceProcessError(name, reason);
+    });
+    early.catch(() => {});
+    return { connection: await Promise.race([port.accept(), early]), ended };
+  } finally {
+    port.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,46 @@
+/** A function on a region server's thread of this process. */
+import { RegionServerThread } from '../../ioregion/index.js';
+import { socketpair } from '../../native/index.js';
+import { IrqfdVectors } from '../../virtio/interrupt/index.js';
+import { FUNCTION_MODULE, type FunctionModuleOptions } from '../../virtio/pci/index.js';
+import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
+import type { DeviceSpec } from './device-spec.js';
+import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
+
+/** @throws DeviceLoadError, ServerWorkerError, KvmIoctlError; nothing is left open then */
+export async function attachThread(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
+  const { vm, routes } = context;
+  const irqfds = new IrqfdVectors(vm.interrupts, routes, vectorsOf(spec));
+  const [here, there] = socketpair('seqpacket');
+  try {
+    const options = describe(spec, context, irqfds);
+    const device = { module: FUNCTION_MODULE, options };
+    const regions = remoteRegions(spec).map(({ name, userData }) => ({ name, userData, device: { ...device } }));
+    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions });
+    const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, 0, true);
+    const close = async (): Promise<void> => {
+      dispatcher.close();
+      await server.close();
+      irqfds.close();
+    };
+    return { slot: { elsewhere: forwarded(spec, dispatcher) }, close };
+  } catch (error) {
+    irqfds.close();
+    throw error;
+  } finally {
+    here.close();
+    there.close();
+  }
+}
+
+function describe(spec: DeviceSpec, context: AttachContext, irqfds: IrqfdVectors): FunctionModuleOptions {
+  const { vm, memory, routes, pinGsi } = context;
+  const eventfds = irqfds.eventfds.map((eventfd) => eventfd.number);
+  const pin = pinGsi === undefined ? {} : { pinGsi };
+  return {
+    ...commonOptions(spec, context),
+    memory: memory.share(),
+    interrupts: { kind: 'irqfds', eventfds, routes: routes.share(), firstGsi: irqfds.firstGsi, ...pin },
+    kicks: { kind: 'kvm', vm: vm.fd.number },
+  };
+}

@@ -1,0 +1,37 @@
+/** What attaching a device needs of its machine, and gives to it. */
+import type { Vm } from '../../kvm/index.js';
+import type { GuestMemory } from '../../memory/index.js';
+import type { GsiRoutes } from '../../virtio/interrupt/index.js';
+import type { FunctionModuleOptions } from '../../virtio/pci/index.js';
+import type { SlotOptions } from '../board/board.js';
+import type { DeviceSpec } from './device-spec.js';
+
+export interface AttachContext {
+  readonly vm: Vm;
+  readonly memory: GuestMemory;
+  /** The routing table of the VM. */
+  readonly routes: GsiRoutes;
+  /** Where firmware would place the BARs, by number. */
+  readonly bars: Readonly<Record<number, number>>;
+  /** The GSI of the slot's INTA#; undefined where it has none. */
+  readonly pinGsi: number | undefined;
+  /** Called with what a device reports of its failures. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export interface Attachment {
+  readonly slot: Omit<SlotOptions, 'slot'>;
+  /** The vCPUs and the board are gone. */
+  close(): Promise<void>;
+}
+
+/** Vectors of a device: one per queue, and one for configuration changes. */
+export const vectorsOf = ({ queues }: DeviceSpec): number => queues + 1;
+
+/** What all placements say of a function. */
+export function commonOptions(
+  { device }: DeviceSpec,
+  { bars }: AttachContext,
+): Pick<FunctionModuleOptions, 'device' | 'bars' | 'log'> {
+  return { device, bars, log: 'stderr' };
+}

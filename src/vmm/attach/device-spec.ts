@@ -1,0 +1,32 @@
+/** A virtio device of a machine as plain data: its module, its shape, and where it is to run. */
+import type { DeviceModule } from '../../ioregion/server/device-module.js';
+
+/**
+ * `inline`: registers on the board's thread. `thread`: on a thread of their own. `process`: in another process. The
+ * queues have a Worker of their own each time, and kicks are ioeventfds.
+ */
+export type Attach = 'inline' | 'thread' | 'process';
+
+export const ATTACHMENTS: readonly Attach[] = ['inline', 'thread', 'process'];
+
+export interface DeviceSpec {
+  /** For messages. */
+  readonly name: string;
+  /** Its default export makes the device. */
+  readonly device: DeviceModule;
+  /** Number of queues. */
+  readonly queues: number;
+  /** Bytes of device configuration space. */
+  readonly configLength: number;
+  readonly attach: Attach;
+}
+
+/** A device of your own: a module whose default export makes a VirtioDevice. */
+export interface CustomDeviceOptions {
+  readonly name?: string;
+  readonly device: DeviceModule;
+  readonly queues: number;
+  readonly configLength: number;
+  /** Default `inline`. */
+  readonly attach?: Attach;
+}

@@ -1,0 +1,70 @@
+/** The devices that a description can name, as specs. */
+import type { BlockDeviceOptions } from '../../virtio/devices/blk/index.js';
+import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js';
+import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
+import { MachineOptionError } from '../errors.js';
+import { ATTACHMENTS, type Attach, type CustomDeviceOptions, type DeviceSpec } from './device-spec.js';
+
+interface Placed {
+  /** Where the device runs. Default `inline`. */
+  readonly attach?: Attach;
+}
+
+export interface DeviceDescriptions {
+  /** Block devices, in the order in which the guest finds them. */
+  readonly disks?: readonly (BlockDeviceOptions & Placed)[];
+  /** Network devices on TAP interfaces. */
+  readonly nets?: readonly (TapDeviceOptions & Placed)[];
+  /** Virtio consoles; the serial port is apart. */
+  readonly consoles?: readonly (PlainConsoleOptions & Placed)[];
+  /** A source of random numbers. Default: none. */
+  readonly rng?: boolean | Placed;
+  readonly devices?: readonly CustomDeviceOptions[];
+}
+
+const moduleOf = (name: string): string => new URL(`../../virtio/devices/${name}/index.js`, import.meta.url).href;
+/** Bytes of `struct virtio_blk_config`, `virtio_net_config` and `virtio_console_config`, as the devices have them. */
+const ConfigLength = { blk: 60, net: 12, console: 12, rng: 0 } as const;
+
+/** In the order of their slots. @throws MachineOptionError */
+export function deviceSpecs({
+  disks = [],
+  nets = [],
+  consoles = [],
+  rng,
+  devices = [],
+}: DeviceDescriptions): DeviceSpec[] {
+  const specs = [
+    ...disks.map(({ attach, ...options }) => spec('blk', options.path, options, options.queues ?? 1, attach)),
+    ...nets.map(({ attach, ...options }) =>
+      spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, attach),
+    ),
+    ...consoles.map(({ attach, ...options }) => spec('console', 'console', options, consoleQueues(options), attach)),
+    ...(rng === undefined || rng === false
+      ? []
+      : [spec('rng', 'rng', undefined, 1, rng === true ? undefined : rng.attach)]),
+    ...devices.map(({ name, attach = 'inline', ...rest }) => ({ ...rest, attach, name: name ?? rest.device.module })),
+  ];
+  for (const { attach, name } of specs) {
+    const isKnown = ATTACHMENTS.includes(attach);
+    if (!isKnown) throw new MachineOptionError(`${name}: attach is one of ${ATTACHMENTS.join(', ')}, not ${attach}`);
+  }
+  return specs;
+}
+
+function spec(
+  kind: keyof typeof ConfigLength,
+  name: string,
+  options: unknown,
+  queues: number,
+  attach: Attach = 'inline',
+): DeviceSpec {
+  const device = { module: moduleOf(kind), options };
+  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach };
+}
+
+/** Several ports, or names, bring control queues with them. */
+function consoleQueues({ ports, multiport }: PlainConsoleOptions): number {
+  const isMultiport = multiport ?? (ports.length > 1 || (ports[0]?.name ?? '') !== '');
+  return isMultiport ? 2 * (ports.length + 1) : 2;
+}

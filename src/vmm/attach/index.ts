@@ -1,0 +1,44 @@
+/** Devices of a machine, each where its description says. */
+
+import { functionBars } from '../../virtio/pci/index.js';
+import type { SlotOptions } from '../board/board.js';
+import { MachineOptionError } from '../errors.js';
+import { Gsi } from '../layout.js';
+import { BarAllocator, PCI_SLOTS } from '../pci/index.js';
+import { attachInline } from './attach-inline.js';
+import { attachProcess } from './attach-process.js';
+import { attachThread } from './attach-thread.js';
+import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
+import type { Attach, DeviceSpec } from './device-spec.js';
+
+export type { Attach, CustomDeviceOptions, DeviceSpec } from './device-spec.js';
+export { type DeviceDescriptions, deviceSpecs } from './device-specs.js';
+
+const ATTACH: Readonly<Record<Attach, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
+  inline: attachInline,
+  thread: attachThread,
+  process: attachProcess,
+};
+
+/**
+ * Attaches the devices in the slots from 1 on; `closing` gets what must happen at the end.
+ * @throws what the devices throw, MachineOptionError where there are too many
+ */
+export async function attachDevices(
+  specs: readonly DeviceSpec[],
+  context: Omit<AttachContext, 'bars' | 'pinGsi'>,
+  closing: (() => Promise<void>)[],
+): Promise<SlotOptions[]> {
+  if (specs.length >= PCI_SLOTS) throw new MachineOptionError(`there are ${PCI_SLOTS - 1} slots for devices`);
+  const allocator = new BarAllocator();
+  const slots: SlotOptions[] = [];
+  for (const [index, spec] of specs.entries()) {
+    const { queues, configLength } = spec;
+    const bars = allocator.place(functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false }));
+    const pinGsi = index < Gsi.pciCount ? Gsi.firstPci + index : undefined;
+    const attachment = await ATTACH[spec.attach](spec, { ...context, bars, pinGsi });
+    closing.push(() => attachment.close());
+    slots.push({ slot: index + 1, ...attachment.slot });
+  }
+  return slots;
+}

@@ -1,0 +1,52 @@
+/** The regions of a function elsewhere, at addresses of their own dispatcher, where the board's accesses go. */
+import { NativeDispatcher, type RegionFds } from '../../ioregion/index.js';
+import { functionRegionPlaces } from '../../virtio/pci/index.js';
+import { CONFIG_SPACE_SIZE } from '../../virtio/spec/pci-config-space.js';
+import type { ForwardedFunction } from '../pci/index.js';
+import { vectorsOf } from './attachment.js';
+import type { DeviceSpec } from './device-spec.js';
+
+/** Regions are apart by this much: more than any BAR has. */
+const STRIDE = 2 ** 28;
+
+export interface RemoteRegion {
+  readonly name: string;
+  readonly space: 'mmio';
+  readonly gpa: number;
+  readonly size: number;
+  readonly userData: number;
+}
+
+/** Configuration space, then the parts of the BARs. */
+export function remoteRegions(spec: DeviceSpec): RemoteRegion[] {
+  const places = [{ name: 'config', size: CONFIG_SPACE_SIZE }, ...placesOf(spec)];
+  return places.map(({ name, size }, userData) => {
+    return { name, size, userData, space: 'mmio', gpa: userData * STRIDE };
+  });
+}
+
+/** Adds them to a dispatcher of their own. */
+export function dispatchTo(
+  spec: DeviceSpec,
+  fds: RegionFds,
+  deadlineMs: number,
+  trustedPeer: boolean,
+): NativeDispatcher {
+  const dispatcher = new NativeDispatcher();
+  for (const { name: _, ...region } of remoteRegions(spec)) {
+    dispatcher.addRegion({ ...region, ...fds, deadlineMs, trustedPeer });
+  }
+  return dispatcher;
+}
+
+export function forwarded(spec: DeviceSpec, dispatcher: NativeDispatcher): ForwardedFunction {
+  const regions = placesOf(spec).map(({ bar, space, offset, size }, index) => {
+    return { bar, space, offset, size, address: (index + 1) * STRIDE };
+  });
+  return { dispatcher: dispatcher.id, config: 0, regions };
+}
+
+function placesOf(spec: DeviceSpec) {
+  const { queues, configLength } = spec;
+  return functionRegionPlaces({ queues, configLength, vectors: vectorsOf(spec), transitional: false });
+}
