@@ -64,7 +64,8 @@ export class SerialPort {
 
   #woken(): void {
     this.#wake.testAndClear();
-    this.#drain();
+    this.#feed();
+    if (this.#timer === null && !this.#blocked) this.#drain();
   }
 
   /** While the stream has no room, the ring fills, and then the guest waits. */
@@ -83,9 +84,7 @@ export class SerialPort {
     if (!this.#blocked) this.#linger();
   }
 
-  /** Also gives input another try that had no room. */
   #linger(): void {
-    this.#feed();
     this.#timer ??= setTimeout(() => this.#drain(), LINGER_MS);
   }
 
@@ -97,10 +96,11 @@ export class SerialPort {
   /** What does not fit waits, and holds up the stream it comes from. */
   #feed(): void {
     const { received } = this.#state;
-    while (this.#pending.length > 0 && received.push(this.#pending[0]!)) this.#pending.shift();
+    do {
+      while (this.#pending.length > 0 && received.push(this.#pending[0]!)) this.#pending.shift();
+    } while (this.#pending.length > 0 && this.#state.waitForRoom());
     if (this.#pending.length > 0) this.#streams.input?.pause();
     else this.#streams.input?.resume();
     this.#state.update();
-    if (this.#pending.length > 0 && !this.#blocked) this.#timer ??= setTimeout(() => this.#drain(), LINGER_MS);
   }
 }

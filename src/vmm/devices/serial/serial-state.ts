@@ -7,7 +7,7 @@ import { Ier } from './uart-registers.js';
 const RECEIVE_BYTES = 1024;
 const TRANSMIT_BYTES = 1 << 15;
 
-const Word = { lock: 0, ier: 1, thrEmpty: 2, level: 3, asleep: 4, overruns: 5, size: 6 } as const;
+const Word = { lock: 0, ier: 1, thrEmpty: 2, level: 3, asleep: 4, overruns: 5, hungry: 6, size: 7 } as const;
 const RECEIVE_OFFSET = 4 * Word.size;
 const TRANSMIT_OFFSET = RECEIVE_OFFSET + ByteRing.bytesFor(RECEIVE_BYTES);
 const STATE_BYTES = TRANSMIT_OFFSET + ByteRing.bytesFor(TRANSMIT_BYTES);
@@ -84,6 +84,17 @@ export class SerialState {
   /** Whether the reader of `transmitted` must be woken; once. */
   mustWake(): boolean {
     return Atomics.exchange(this.#words, Word.asleep, 0) === 1;
+  }
+
+  /** The writer of `received` has more than fits: true where there is room again already. */
+  waitForRoom(): boolean {
+    Atomics.store(this.#words, Word.hungry, 1);
+    return this.received.room > 0;
+  }
+
+  /** Whether the writer of `received` must be woken, now that the ring is empty; once. */
+  mustFeed(): boolean {
+    return this.received.length === 0 && Atomics.exchange(this.#words, Word.hungry, 0) === 1;
   }
 
   #interrupts(): boolean {

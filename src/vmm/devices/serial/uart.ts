@@ -80,6 +80,7 @@ export class Uart implements RegisterDevice {
     const byte = this.#state.received.shift();
     if (byte < 0) return 0;
     this.#state.update();
+    if (this.#state.mustFeed()) this.#wake();
     return byte;
   }
 

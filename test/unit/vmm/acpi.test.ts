@@ -1,0 +1,96 @@
+/** ACPI tables as an operating system reads them: found from the RSDP, summed, in the forms of the specification. */
+import { GuestMemory } from 'ioregion/memory';
+import { afterAll, describe, expect, it } from 'vitest';
+import { device, eisaId, integer, name, packageOf, scope } from '#dist/src/vmm/acpi/aml.js';
+import { loadAcpi } from '#dist/src/vmm/acpi/tables.js';
+
+const memory = GuestMemory.create(2 ** 20, { backing: 'anonymous' });
+afterAll(() => memory.close());
+const rsdp = loadAcpi(memory, { cpus: 3, serial: true });
+const text = (at: number, length: number) => String.fromCharCode(...memory.read(at, length));
+const sum = (at: number, length: number) => memory.read(at, length).reduce((total, byte) => total + byte, 0) & 0xff;
+
+const xsdt = Number(memory.readU64(rsdp + 24));
+const tables = new Map<string, number>();
+for (let at = xsdt + 36; at < xsdt + memory.readU32(xsdt + 4); at += 8) {
+  const table = Number(memory.readU64(at));
+  tables.set(text(table, 4), table);
+}
+
+describe('the ACPI tables', () => {
+  it('begin with an RSDP where operating systems look', () => {
+    expect(rsdp).toBe(0xe_0000);
+    expect(text(rsdp, 8)).toBe('RSD PTR ');
+    expect([sum(rsdp, 20), sum(rsdp, 36)]).toEqual([0, 0]);
+  });
+
+  it('are listed by an XSDT, and sum to zero', () => {
+    expect([...tables.keys()].sort()).toEqual(['APIC', 'FACP', 'MCFG']);
+    const dsdt = Number(memory.readU64(tables.get('FACP')! + 140));
+    expect(text(dsdt, 4)).toBe('DSDT');
+    for (const at of [xsdt, dsdt, ...tables.values()]) expect(sum(at, memory.readU32(at + 4))).toBe(0);
+  });
+
+  it('do not overlap and stay below 1 MiB', () => {
+    const dsdt = Number(memory.readU64(tables.get('FACP')! + 140));
+    const facs = memory.readU32(tables.get('FACP')! + 36);
+    expect(text(facs, 4)).toBe('FACS');
+    const ranges = [xsdt, dsdt, facs, ...tables.values()].map((at) => [at, at + memory.readU32(at + 4)] as const);
+    ranges.sort(([a], [b]) => a - b);
+    ranges.slice(1).forEach(([start], index) => {
+      expect(start).toBeGreaterThanOrEqual(ranges[index]![1]);
+    });
+    expect(ranges.at(-1)![1]).toBeLessThanOrEqual(2 ** 20);
+  });
+
+  it('have an enabled local APIC for each vCPU (MADT)', () => {
+    const madt = tables.get('APIC')!;
+    const ids: number[] = [];
+    for (let at = madt + 44; at < madt + memory.readU32(madt + 4); at += memory.readU8(at + 1)) {
+      if (memory.readU8(at) === 0 && memory.readU32(at + 4) === 1) ids.push(memory.readU8(at + 3));
+    }
+    expect(ids).toEqual([0, 1, 2]);
+  });
+
+  it('name the fixed registers and the reset register (FADT)', () => {
+    const fadt = tables.get('FACP')!;
+    expect([56, 64, 76].map((offset) => memory.readU32(fadt + offset))).toEqual([0x600, 0x604, 0x608]);
+    expect([memory.readU32(fadt + 120), memory.readU8(fadt + 128)]).toEqual([0xcf9, 6]);
+  });
+
+  it('name the base of ECAM (MCFG)', () => {
+    expect(memory.readU64(tables.get('MCFG')! + 44)).toBe(0xe000_0000n);
+  });
+});
+
+describe('AML', () => {
+  it('has integers of the shortest form', () => {
+    expect([0, 1, 2, 0x100, 0x1_0000].map((value) => integer(value).length)).toEqual([1, 1, 2, 3, 5]);
+  });
+
+  it('has EISA IDs in their compressed form', () => {
+    expect(eisaId('PNP0A03')).toEqual([0x0c, 0x41, 0xd0, 0x0a, 0x03]);
+  });
+
+  it.each([1, 61, 62, 63, 4090, 4100, 70_000])('counts the bytes of a body of %d', (size) => {
+    const bytes = scope('\\_SB', [Array<number>(size).fill(0)]);
+    const lead = bytes[1]!;
+    const extra = lead >> 6;
+    const length = bytes
+      .slice(2, 2 + extra)
+      .reduce((total, byte, index) => total + byte * 2 ** (4 + 8 * index), extra === 0 ? lead : lead & 0xf);
+    expect(length).toBe(bytes.length - 1);
+  });
+
+  it('refuses what is no name', () => {
+    for (const wrong of ['', 'toolong', 'lower', '1ABC']) expect(() => name(wrong, integer(0))).toThrow(RangeError);
+  });
+
+  it('nests', () => {
+    expect(device('PCI0', [name('_S5', packageOf([integer(5), integer(0)]))])).toEqual(
+      [0x5b, 0x82, 14, 0x50, 0x43, 0x49, 0x30, 8, 0x5f, 0x53, 0x35, 0x5f, 0x12, 5, 2, 0x0a, 5, 0].map((byte, index) =>
+        index === 2 ? 16 : byte,
+      ),
+    );
+  });
+});
