@@ -6,7 +6,10 @@ const dist = (path: string) => fileURLToPath(new URL(`./dist/${path}`, import.me
 // Tests import the built package by its public names, as a user would: Workers need real JavaScript files anyway.
 const alias = [
   { find: /^ioregion$/, replacement: dist('src/index.js') },
-  { find: /^ioregion\/(native|memory|kvm|ioregion|virtio|vhost-user|vmm|testing)$/, replacement: dist('src/$1/index.js') },
+  {
+    find: /^ioregion\/(native|memory|kvm|ioregion|virtio|vhost-user|vmm|testing)$/,
+    replacement: dist('src/$1/index.js'),
+  },
   { find: /^ioregion\/device$/, replacement: dist('src/ioregion/device.js') },
   { find: /^#dist\/(.*)$/, replacement: dist('$1') },
 ];
