@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type CompileTarget, compile, packageRoot, sourcesIn } from './compile.js';
 import { LAYOUT } from './layout.js';
-import { checkMode, type GuestMode, type GuestName } from './modes.js';
+import { checkMode, type GuestMode, type GuestName, guestVariants } from './modes.js';
 
 export const guestsDirectory = join(packageRoot, 'guests');
 export const libraryDirectory = join(guestsDirectory, 'lib');
@@ -56,6 +56,11 @@ export async function buildGuest(name: GuestName, mode: GuestMode): Promise<stri
     includes: [libraryDirectory],
     flags: [...FREESTANDING_FLAGS, ...CODE_FLAGS[code]],
   });
+}
+
+/** Brings every image and the self-test up to date, for a machine that has no compiler. */
+export async function buildAll(): Promise<void> {
+  await Promise.all([...guestVariants().map(({ name, mode }) => buildGuest(name, mode)), buildSelftest()]);
 }
 
 /** Builds guests/host: the program that boots each guest and checks its exits. Returns its path. */

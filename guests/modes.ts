@@ -18,6 +18,12 @@ const MODES: Readonly<Record<GuestName, readonly GuestMode[]>> = {
   stress: ['protected', 'long', 'long-user', 'real'],
 };
 
+/** Every guest in every mode it has. */
+export function guestVariants(): { readonly name: GuestName; readonly mode: GuestMode }[] {
+  const names = Object.keys(MODES) as GuestName[];
+  return names.flatMap((name) => MODES[name].map((mode) => ({ name, mode })));
+}
+
 export function defaultMode(name: GuestName): GuestMode {
   return MODES[name][0]!;
 }

@@ -7,14 +7,14 @@ import { jsRunner } from '#dist/bench/mmio/paths/index.js';
 import { PATHS, pairsOf } from '#dist/bench/mmio/row.js';
 import { buildGuest } from '#dist/guests/index.js';
 import { expectOpenFds, openFds, threadCount } from '../support/open-fds.js';
-import { describeWhere, kvmDevice, program } from '../support/require.js';
+import { describeWhere, kvmDevice } from '../support/require.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const KVM_PATHS = ['exit-inline', 'ioregionfd-thread', 'ioregionfd-process', 'ioregionfd-posted', 'ioeventfd'] as const;
 const cpu = getAffinity()[0]!;
 const directory = temporaryDirectory();
 
-describeWhere([kvmDevice, program('gcc')], 'the KVM rows in JavaScript', () => {
+describeWhere([kvmDevice], 'the KVM rows in JavaScript', () => {
   it.each(pairsOf(KVM_PATHS))('$path $operation: the device confirms every access of the guest', async (pair) => {
     const guest = await buildGuest('bench', 'protected');
     const runner = jsRunner({ ...pair, cpus: { vcpu: cpu, device: cpu }, guest, directory });
@@ -42,7 +42,7 @@ describeWhere([kvmDevice, program('gcc')], 'the KVM rows in JavaScript', () => {
   });
 });
 
-describeWhere([kvmDevice, program('gcc')], 'the whole benchmark', () => {
+describeWhere([kvmDevice], 'the whole benchmark', () => {
   it('measures every row in JavaScript and in C', async () => {
     const options = { paths: PATHS, secondsPerPair: 0.05, placement: 'auto', kvm: kvmFacts(probeHost()) } as const;
     const { result } = await benchmarkMmio(options);

@@ -22,7 +22,7 @@ function readmeDevice(): string {
   return code;
 }
 
-void t.test("the README's device works when pasted, in at most 30 lines", async (test) => {
+testWhere([], "the README's device works when pasted, in at most 30 lines", async (test) => {
   const code = readmeDevice();
   const file = `${ROOT}readme-device-${process.pid}.mjs`;
   writeFileSync(file, code);

@@ -1,6 +1,6 @@
 /** A process whose threads are blocked in native code ends when it is told to, with the status it is told. */
 import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import type { Test } from 'tap';
 import { NodeProcess } from '../support/processes.js';
 import { kvmDevice } from '../support/requirements.js';
 import { testWhere } from './where.js';
@@ -36,5 +36,5 @@ async function run(test: Test, which: readonly string[]): Promise<void> {
   });
 }
 
-t.test('a region server and a loopback caller blocked', (test) => run(test, []));
+testWhere([], 'a region server and a loopback caller blocked', (test) => run(test, []));
 testWhere([kvmDevice], 'a vCPU blocked too', (test) => run(test, ['kvm']));

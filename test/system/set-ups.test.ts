@@ -42,7 +42,7 @@ async function starve(test: Test, args: readonly string[]): Promise<void> {
   }
 }
 
-t.test('without KVM', async (test) => {
+testWhere([], 'without KVM', async (test) => {
   for (const setUp of SET_UPS) if (!setUp.kvm) await repeat(test, setUp);
   await test.test('without descriptors', (subtest) => starve(subtest, []));
 });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { libraryDirectory } from '#dist/guests/build.js';
 import { type CompileTarget, compile } from '#dist/guests/compile.js';
 import { buildGuest, GuestBuildError, GuestModeError, LAYOUT, loadGuest } from '#dist/guests/index.js';
-import { runC } from '../support/c-program.js';
+import { runC } from '../../support/c-program.js';
 
 let directory: string;
 beforeEach(() => {

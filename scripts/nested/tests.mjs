@@ -1,0 +1,41 @@
+// On the nested machine: runs the tests that need KVM and leaves their reports in a directory.
+//   tests.mjs DIRECTORY [vitest filter...]
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+const [directory, ...filters] = process.argv.slice(2);
+const VITEST = 'node_modules/vitest/vitest.mjs';
+const SYSTEM = 'dist/test/system';
+/** Loading modules is what takes long here: once, in one process, instead of once for each file. */
+const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=600000', '--hookTimeout=600000'];
+mkdirSync(directory, { recursive: true });
+
+function vitest() {
+  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${directory}/kvm.json`];
+  const { status } = spawnSync('node', [VITEST, 'run', '--project', 'kvm', ...LEAN, ...reports, ...filters], {
+    stdio: 'inherit',
+  });
+  return status === 0;
+}
+
+/** Without the runner of tap, which takes longer here than the tests. */
+function tap(file) {
+  const { status, stdout } = spawnSync('node', [`${SYSTEM}/${file}`], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, IOREGION_ONLY: 'kvm' },
+  });
+  process.stdout.write(stdout);
+  return { ok: status === 0, stdout };
+}
+
+let ok = vitest();
+if (filters.length === 0) {
+  const results = readdirSync(SYSTEM)
+    .filter((name) => name.endsWith('.test.js') && readFileSync(`${SYSTEM}/${name}`, 'utf8').includes('kvmDevice'))
+    .map(tap);
+  // One level deeper: as tap reports several files.
+  writeFileSync(`${directory}/system-nested.tap`, results.map(({ stdout }) => stdout.replace(/^/gm, '    ')).join(''));
+  ok &&= results.every((result) => result.ok);
+}
+process.exit(ok ? 0 : 1);

@@ -1,0 +1,29 @@
+// The KVM part of the tests on the nested machine, for hosts without a /dev/kvm: `npm run test:nested [vitest filter...]`.
+// With IOREGION_TEST_REPORTS set, the reports of vitest and tap are written there.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildReference } from '../dist/bench/reference/build.js';
+import { buildAll } from '../dist/guests/build.js';
+import { explainMissing } from './nested/host.mjs';
+import { runNested } from './nested/machine.mjs';
+
+const SECONDS = 2400;
+const REPORTS = '/root/reports';
+const asked = process.env.IOREGION_TEST_REPORTS;
+
+if (explainMissing()) process.exit(1);
+await Promise.all([buildAll(), buildReference()]);
+
+const into = mkdtempSync(join(tmpdir(), 'ioregion-nested-'));
+try {
+  process.exitCode = await runNested(['node', 'scripts/nested/tests.mjs', REPORTS, ...process.argv.slice(2)], {
+    seconds: SECONDS,
+    environment: { IOREGION_REQUIRE: 'all', CI: process.env.CI ?? '' },
+    fetch: [REPORTS],
+    into,
+  });
+  if (asked) cpSync(join(into, REPORTS), asked, { recursive: true });
+} finally {
+  rmSync(into, { recursive: true });
+}
