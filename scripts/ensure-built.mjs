@@ -57,7 +57,7 @@ function distOutdated() {
     const reason = reasonIfNewer([source, inRoot('tsconfig.json')], modified(output));
     if (reason !== null) return reason;
   }
-  return null;
+  return reasonIfNewer([inRoot('scripts', 'bundle-cli.mjs')], modified(inRoot('dist/src/cli/ioregion.js')));
 }
 
 function reasonIfNewer(sources, built) {

@@ -19,7 +19,7 @@ const into = mkdtempSync(join(tmpdir(), 'ioregion-nested-'));
 try {
   process.exitCode = await runNested(['node', 'scripts/nested/tests.mjs', REPORTS, ...process.argv.slice(2)], {
     seconds: SECONDS,
-    environment: { IOREGION_REQUIRE: 'all', CI: process.env.CI ?? '' },
+    environment: { IOREGION_REQUIRE: 'all', IOREGION_PATIENCE: '10', CI: process.env.CI ?? '' },
     fetch: [REPORTS],
     into,
   });

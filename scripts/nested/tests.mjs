@@ -7,7 +7,7 @@ const [directory, ...filters] = process.argv.slice(2);
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const SYSTEM = 'dist/test/system';
 /** Loading modules is what takes long here: once, in one process, instead of once for each file. */
-const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=600000', '--hookTimeout=600000'];
+const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=300000', '--hookTimeout=300000'];
 mkdirSync(directory, { recursive: true });
 
 function vitest() {

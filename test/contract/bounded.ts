@@ -1,7 +1,8 @@
 /** Waiting for what must happen soon, and failing by name where it does not. */
+import { PATIENCE } from '../support/patience.js';
 
 /** Long enough for a loaded machine; no passing test waits for it. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 20_000 * PATIENCE;
 const LOOK_AGAIN_MS = 1;
 
 export class NotInTimeError extends Error {

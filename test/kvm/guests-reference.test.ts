@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildReference } from '#dist/bench/reference/build.js';
 import { buildGuest } from '#dist/guests/index.js';
+import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
 const run = promisify(execFile);
@@ -30,7 +31,8 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const reference = (...options: string[]) => run(program, options, { timeout: 20_000, killSignal: 'SIGKILL' });
+const reference = (...options: string[]) =>
+  run(program, options, { timeout: 20_000 * PATIENCE, killSignal: 'SIGKILL' });
 
 async function measure(path: string, operation: string, options: string[]) {
   const file = join(directory, `${path}-${operation}`);

@@ -4,10 +4,11 @@ import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { buildSelftest } from '#dist/guests/build.js';
 import { buildGuest, GUEST_MODES, type GuestMode, type GuestName, modelStress } from '#dist/guests/index.js';
+import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
 const run = promisify(execFile);
-const TIMEOUT_MS = 70_000;
+const TIMEOUT_MS = 70_000 * PATIENCE;
 
 interface Tap {
   planned: number;

@@ -9,6 +9,7 @@ import {
   type HostNotifiersOptions,
   probeIoeventfdLimit,
 } from '#dist/src/virtio/host-notifier/index.js';
+import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 import { EXIT_PORT, exit, movEax, movEcx, out, protectedMode, store } from '../support/tiny-code.js';
 import { TINY_GUEST_BYTES, TINY_GUEST_CODE, tinyGuest } from '../support/tiny-guest.js';
@@ -161,7 +162,7 @@ function countingEventFd(): { eventfd: EventFd; taken: () => number } {
 }
 
 const turnOfEventLoop = () => new Promise((resolve) => setImmediate(resolve));
-const PHASE_MS = 500;
+const PHASE_MS = 500 * PATIENCE;
 
 /** Until the guest has kicked by the eventfd, so that the next change comes while it kicks that way. */
 const kickedBy = (eventfd: EventFd) => waitReadable(eventfd, PHASE_MS);

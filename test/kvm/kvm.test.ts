@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Kvm, KvmUnavailableError } from 'ioregion/kvm';
 import { describe, expect, it } from 'vitest';
+import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice, type Requirement } from '../support/require.js';
 
 const CPUID_HIGHEST_LEAF = 0;
@@ -80,7 +81,7 @@ describeWhere([kvmDevice, root], 'a user without permission', () => {
       uid: NOBODY,
       gid: NOBODY,
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 20_000 * PATIENCE,
     });
     expect(output).toMatch(/^ERR_IOREGION_KVM_UNAVAILABLE EACCES .*usermod -aG kvm/);
   });

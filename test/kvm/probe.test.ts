@@ -4,13 +4,14 @@ import { Kvm, type ProbeReport, probeHost } from 'ioregion/kvm';
 import { EventFd } from 'ioregion/native';
 import { expect, it } from 'vitest';
 import { countIoeventfds } from '#dist/src/kvm/probe/ioeventfd-limit.js';
+import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
-const PROGRAM = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+const PROGRAM = new URL('../../dist/src/cli/ioregion.js', import.meta.url).pathname;
 const BUS_DEVICES = 1000;
 
 const probe = (...options: string[]): string =>
-  execFileSync(process.execPath, [PROGRAM, 'probe', ...options], { encoding: 'utf8', timeout: 20_000 });
+  execFileSync(process.execPath, [PROGRAM, 'probe', ...options], { encoding: 'utf8', timeout: 20_000 * PATIENCE });
 
 describeWhere([kvmDevice], 'probing a host with KVM', () => {
   it('reports the API, the capabilities and the ioeventfds', () => {

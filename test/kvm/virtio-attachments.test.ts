@@ -136,7 +136,7 @@ const process: Attach = async ({ vm, memory, routes }, dataPlane) => {
     '--options',
     JSON.stringify(options),
   ];
-  const device = new NodeProcess(built('src/cli/main.js'), args);
+  const device = new NodeProcess(built('src/cli/ioregion.js'), args);
   const connection = await port.accept();
   const offers = REGIONS.map((region, userData) => ({ ...region, userData }));
   const channel = connection.offer(offers, { ...wiring.fds, memory: new Fd(fds[0]!) }).get('default')!;

@@ -1,6 +1,7 @@
 /** One trial: a guest alternates between a region whose device process misbehaves and one that is served well. */
 import type { FailurePolicy, Region, RegionFailure, RegionFds } from 'ioregion/ioregion';
 import type { SocketType } from 'ioregion/native';
+import { PATIENCE } from '../support/patience.js';
 import type { Access, AccessGuest } from './guest.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { ScriptedDevice } from './scripted-process.js';
@@ -13,7 +14,7 @@ const WRITTEN = 0xabcd;
 const FIRST_VALUE = 0x5000;
 const ALL_ONES = 0xffff_ffff;
 /** Long against the load of a test machine, short against the patience of a tester. */
-const DEADLINE_MS = 200;
+const DEADLINE_MS = 200 * PATIENCE;
 
 export type PolicyKind = FailurePolicy['kind'];
 

@@ -1,7 +1,8 @@
 /** What this process holds of the kernel's: to see that a test leaves nothing behind. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { PATIENCE } from './patience.js';
 
-const SETTLE_MS = 5_000;
+const SETTLE_MS = 5_000 * PATIENCE;
 const KIB = 1024;
 
 /** Open descriptors and threads. */
@@ -26,7 +27,7 @@ function turn(): Promise<void> {
 }
 
 /**
- * The usage once it is down to `limit`, or after 5 s: a thread that has been joined, or a descriptor that was in
+ * The usage once it is down to `limit`, or after some seconds: a thread that has been joined, or a descriptor that was in
  * flight, leaves /proc a moment later.
  */
 export async function settledUsage(limit: ProcessUsage): Promise<ProcessUsage> {

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Fd } from 'ioregion/native';
+import { PATIENCE } from './patience.js';
 
-const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_TIMEOUT_MS = 20_000 * PATIENCE;
 
 export interface ProcessOptions {
   /** Becomes descriptor 3 of the child. */

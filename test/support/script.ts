@@ -1,8 +1,9 @@
 /** Runs a script in a process of its own, with the built package importable by file name. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from './patience.js';
 
-const SCRIPT_TIMEOUT_MS = 30_000;
+const SCRIPT_TIMEOUT_MS = 30_000 * PATIENCE;
 
 export interface ScriptResult {
   status: number | null;

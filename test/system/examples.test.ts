@@ -4,11 +4,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { PATIENCE } from '../support/patience.js';
 import { kvmDevice } from '../support/requirements.js';
 import { testWhere } from './where.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 30_000 * PATIENCE;
 const run = promisify(execFile);
 
 async function output(file: string): Promise<string> {

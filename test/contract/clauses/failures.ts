@@ -1,6 +1,7 @@
 /** Clause: a dead, stuck or lying peer is reported once, and no stale response is ever taken for a later access. */
 import type { FailureReason } from 'ioregion/ioregion';
 import { describe, expect, it } from 'vitest';
+import { PATIENCE } from '../../support/patience.js';
 import { allOnes, read, write } from '../accesses.js';
 import { until } from '../bounded.js';
 import type { Channel } from '../channel.js';
@@ -11,7 +12,7 @@ import { waitsForResponse, waitsToSend } from '../thread-state.js';
 const SECOND = MMIO_BASE + 0x1000;
 const MESSAGE_BYTES = 32;
 /** Long enough for a scripted answer on a loaded machine. */
-const SHORT_DEADLINE_MS = 100;
+const SHORT_DEADLINE_MS = 100 * PATIENCE;
 const STALE = 0xdead;
 
 /** Misbehaviour with a command outstanding, and what it is called. */

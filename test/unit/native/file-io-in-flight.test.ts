@@ -136,7 +136,7 @@ describeWhere([ioUring], 'a request in flight', () => {
     worker.on('message', (message) => messages.push(message));
     await vi.waitFor(() => expect(messages).toEqual([0, 0]));
     await worker.terminate();
-    expect(openFds().filter((fd) => fd.includes('io_uring'))).toEqual([]);
+    // Compared with what was there: the event loops of Node 22 and later have an io_uring of their own.
     for (const fd of openFds().filter((line) => !before.includes(line))) expect(fd).toContain('pipe');
   });
 });
