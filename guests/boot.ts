@@ -20,6 +20,8 @@ export interface GuestStart {
   readonly parameters: number;
   /** Number of the vCPU, from 0, which selects its stack. Default: 0. */
   readonly vcpu?: number;
+  /** Where `descriptorTables` has been written, for a guest that takes interrupts. */
+  readonly descriptorTables?: number;
 }
 
 /** Copies the image, and the page tables of long mode, into guest memory that starts at address 0. */
@@ -29,11 +31,13 @@ export function installGuest(memory: Uint8Array, guest: Guest): void {
 }
 
 /** Sets the registers of a vCPU that has its CPUID. With an in-kernel irqchip, vCPUs after the first also need KVM_SET_MP_STATE. */
-export function enterGuest(vcpu: BootableVcpu, { mode, parameters, vcpu: index = 0 }: GuestStart): void {
+export function enterGuest(vcpu: BootableVcpu, start: GuestStart): void {
+  const { mode, parameters, vcpu: index = 0, descriptorTables } = start;
   const entry = {
     entry: LAYOUT.GUEST_LOAD,
     stack: LAYOUT.GUEST_STACK_TOP - index * LAYOUT.GUEST_STACK_SIZE,
     registers: { rdi: BigInt(parameters) },
+    ...(descriptorTables === undefined ? {} : { descriptorTables }),
   };
   if (mode === 'real') enterBigRealMode(vcpu, entry);
   else if (mode === 'protected') enterProtectedMode(vcpu, entry);

@@ -7,6 +7,7 @@ import { checkMode, type GuestMode, type GuestName, guestVariants } from './mode
 export const guestsDirectory = join(packageRoot, 'guests');
 export const libraryDirectory = join(guestsDirectory, 'lib');
 export const hostDirectory = join(guestsDirectory, 'host');
+const virtioDirectory = join(guestsDirectory, 'virtio');
 const buildDirectory = join(guestsDirectory, 'build');
 
 /** For every C program here that runs on the host. */
@@ -27,6 +28,8 @@ const FREESTANDING_FLAGS = [
   ],
   // Nothing but the instructions that the source asks for: each costs an emulation on some hosts.
   ...['-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none', '-fno-jump-tables'],
+  // There is no memset or memcpy to call.
+  '-fno-tree-loop-distribute-patterns',
   ...['-mgeneral-regs-only', '-mno-red-zone', '-Wl,--build-id=none', '-Wl,-z,noexecstack', '-Wl,--oformat=binary'],
   ...[`-Wl,--defsym=GUEST_LOAD=${LAYOUT.GUEST_LOAD}`, `-Wl,--defsym=GUEST_IMAGE_LIMIT=${LAYOUT.GUEST_IMAGE_LIMIT}`],
   ...['-T', join(libraryDirectory, 'guest.ld')],
@@ -41,9 +44,11 @@ const CODE_FLAGS: Readonly<Record<Code, readonly string[]>> = {
   '64': ['-m64'],
 };
 
-function sourcesOf(name: GuestName): string[] {
+/** `virtio` has a directory of its own. */
+async function sourcesOf(name: GuestName): Promise<string[]> {
   if (name === 'bench') return [join(guestsDirectory, 'bench.S')];
-  return [join(libraryDirectory, 'start.S'), join(guestsDirectory, `${name}.c`)];
+  const own = name === 'virtio' ? await sourcesIn(virtioDirectory) : [join(guestsDirectory, `${name}.c`)];
+  return [join(libraryDirectory, 'start.S'), ...own];
 }
 
 /** Builds an image where it is missing or older than its sources; returns its path. */
@@ -52,8 +57,8 @@ export async function buildGuest(name: GuestName, mode: GuestMode): Promise<stri
   const code = CODE[mode];
   return compile({
     output: join(buildDirectory, `${name}-${code}.bin`),
-    sources: sourcesOf(name),
-    includes: [libraryDirectory],
+    sources: await sourcesOf(name),
+    includes: [libraryDirectory, ...(name === 'virtio' ? [virtioDirectory] : [])],
     flags: [...FREESTANDING_FLAGS, ...CODE_FLAGS[code]],
   });
 }

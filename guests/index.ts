@@ -8,3 +8,4 @@ export { type Guest, loadGuest } from './load.js';
 export * from './modes.js';
 export * from './oplist.js';
 export * from './stress.js';
+export * from './virtio.js';

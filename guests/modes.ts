@@ -8,14 +8,18 @@ export const GUEST_MODES = ['real', 'protected', 'long', 'long-user'] as const;
  */
 export type GuestMode = (typeof GUEST_MODES)[number];
 
-/** `oplist` performs a list of operations, `bench` times accesses, `stress` makes pseudo-random ones. */
-export type GuestName = 'oplist' | 'bench' | 'stress';
+/**
+ * `oplist` performs a list of operations, `bench` times accesses, `stress` makes pseudo-random ones, `virtio` drives a block
+ * device on the PCI bus.
+ */
+export type GuestName = 'oplist' | 'bench' | 'stress' | 'virtio';
 
 /** The modes of each guest; the first is the default. */
 const MODES: Readonly<Record<GuestName, readonly GuestMode[]>> = {
   oplist: ['long', 'long-user', 'protected', 'real'],
   bench: ['protected'],
   stress: ['protected', 'long', 'long-user', 'real'],
+  virtio: ['long'],
 };
 
 /** Every guest in every mode it has. */

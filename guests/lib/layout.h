@@ -86,4 +86,62 @@
 #define STRESS_BASES 64
 #define STRESS_MAX_REGIONS 16
 
+/* virtio: RDI holds the address of this parameter block of 32-bit fields; what follows VIRTIO_STEP is the guest's answer. */
+#define VIRTIO_SIZE 128
+#define VIRTIO_FLAGS 0
+#define VIRTIO_MEMORY_WINDOW 4
+#define VIRTIO_PORT_WINDOW 8
+#define VIRTIO_QUEUES 12
+#define VIRTIO_REQUESTS 16
+#define VIRTIO_SEED 20
+#define VIRTIO_PIN 24
+#define VIRTIO_STEP 28
+#define VIRTIO_FUNCTION 32
+#define VIRTIO_ID 36
+#define VIRTIO_FEATURES 40
+#define VIRTIO_CAPACITY 48
+#define VIRTIO_WRITTEN 52
+#define VIRTIO_READ 56
+#define VIRTIO_MISMATCHES 60
+#define VIRTIO_INTERRUPT_COUNTS 64
+#define VIRTIO_BARS 80
+#define VIRTIO_BAR_SIZES 104
+
+#define VIRTIO_FLAG_PACKED 1
+#define VIRTIO_FLAG_LEGACY 2
+/* Interrupts by INTA# and the I/O APIC; otherwise by MSI-X. */
+#define VIRTIO_FLAG_PIN 4
+
+#define VIRTIO_STEP_FIND 1
+#define VIRTIO_STEP_PLACE 2
+#define VIRTIO_STEP_WALK 3
+#define VIRTIO_STEP_NEGOTIATE 4
+#define VIRTIO_STEP_QUEUES 5
+#define VIRTIO_STEP_WRITE 6
+#define VIRTIO_STEP_FLUSH 7
+#define VIRTIO_STEP_READ 8
+#define VIRTIO_STEP_RESET 9
+#define VIRTIO_STEP_END 10
+
+/* The guest has placed the BARs and waits at this port for the host to decode them. */
+#define VIRTIO_PLACED_PORT 0xf5
+/* What the guest says where a step failed. */
+#define VIRTIO_STATUS_FAILED 2
+
+/* Interrupts are counted by kind: configuration, queue 0, queue 1, INTA#. */
+#define VIRTIO_INTERRUPTS 4
+#define VIRTIO_MAX_QUEUES 2
+/* Requests under way in a queue. */
+#define VIRTIO_SLOTS 3
+#define VIRTIO_REQUEST_BYTES 1024
+
+/* What the guest keeps where: notes, interrupt descriptor table, rings, buffers. The host puts its tables before them. */
+#define VIRTIO_DESCRIPTOR_TABLES 0x18000
+#define VIRTIO_STATE 0x20000
+#define VIRTIO_IDT 0x21000
+#define VIRTIO_RINGS 0x40000
+#define VIRTIO_RING_SIZE 0x4000
+#define VIRTIO_BUFFERS 0x50000
+#define VIRTIO_BUFFER_SIZE 0x1000
+
 #endif

@@ -65,6 +65,14 @@ export class ControlState {
   endReset(): void {
     Atomics.store(this.#words, Word.needsReset, 0);
     Atomics.store(this.#words, Word.phase, Phase.idle);
+    Atomics.notify(this.#words, Word.phase);
+  }
+
+  /** Waits for the end of a reset, as long as there is a device. False after `timeoutMs`. */
+  waitReset(timeoutMs: number): boolean {
+    if (!this.busy) return true;
+    Atomics.wait(this.#words, Word.phase, Phase.resetting, timeoutMs);
+    return !this.busy;
   }
 
   /** False where it was set before. */
@@ -85,6 +93,7 @@ export class ControlState {
   end(): void {
     Atomics.store(this.#words, Word.ended, 1);
     Atomics.notify(this.#words, Word.configWrites);
+    Atomics.notify(this.#words, Word.phase);
   }
 
   /** A configuration write has been carried out. */

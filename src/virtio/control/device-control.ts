@@ -49,6 +49,11 @@ export interface DeviceControl {
   writeConfig(offset: number, size: number, value: number): void;
   /** Begins to stop all queues and reset the device: it is `active` until nothing is in flight. */
   reset(): void;
+  /**
+   * Waits, but not for ever, for a reset that goes on elsewhere: a legacy driver takes it as done when its write returns.
+   * Absent: there is nothing to wait for on this thread.
+   */
+  finishReset?(): void;
   /** Resolves when all that has begun has come to its end; for threads with an event loop. */
   settled(): Promise<void>;
   /** Ends the device for good; resolves when it is gone. Idempotent. */

@@ -32,6 +32,9 @@ export interface WorkerControlOptions {
 /** How long a driver's write to configuration space waits for the device, ms. */
 const CONFIG_WRITE_MS = 5000;
 
+/** How long a legacy driver's reset waits for the device, ms. */
+const RESET_MS = 5000;
+
 /** How long a device may take to stop when it is closed, ms. */
 const CLOSE_MS = 10_000;
 
@@ -106,6 +109,10 @@ export class WorkerControl implements DeviceControl {
   reset(): void {
     this.state.beginReset();
     this.#post({ type: 'reset' });
+  }
+
+  finishReset(): void {
+    this.state.waitReset(RESET_MS);
   }
 
   async settled(): Promise<void> {

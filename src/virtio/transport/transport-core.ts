@@ -59,7 +59,7 @@ export class TransportCore {
   /** A driver's write to device status through one of the interfaces. */
   writeStatus(written: number, driverInterface: DriverInterface): void {
     this.#settle();
-    if (written === 0) this.#reset();
+    if (written === 0) this.#reset(driverInterface);
     else if (this.#resetting || !this.speaks(driverInterface)) this.refusals.status += 1;
     else this.#advance(written, driverInterface);
   }
@@ -97,11 +97,13 @@ export class TransportCore {
     return false;
   }
 
-  #reset(): void {
+  /** A modern driver reads the status until it is zero (2.4.2); a legacy one goes on at once, so it is made to wait. */
+  #reset(driverInterface: DriverInterface): void {
     if (this.#resetting) return;
     this.queues.close();
     this.#resetting = true;
     if (this.#control.state.active) this.#control.reset();
+    if (driverInterface === 'legacy') this.#control.finishReset?.();
     this.#settle();
   }
 

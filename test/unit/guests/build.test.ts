@@ -74,7 +74,7 @@ describe('a build', () => {
 });
 
 describe('a guest image', () => {
-  it.each(['oplist', 'bench', 'stress'] as const)('of %s fits below its stacks', async (name) => {
+  it.each(['oplist', 'bench', 'stress', 'virtio'] as const)('of %s fits below its stacks', async (name) => {
     const guest = await loadGuest(name);
     expect(guest.entry).toBe(LAYOUT.GUEST_LOAD);
     expect(guest.bytes.length).toBeGreaterThan(100);

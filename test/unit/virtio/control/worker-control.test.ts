@@ -100,6 +100,7 @@ describe('a device on a Worker', () => {
     running.writeConfig(7, 1, 4);
     await eventually(() => expect(running.state.ended).toBe(true));
     running.reset();
+    running.finishReset();
     expect([running.state.active, running.state.needsReset, running.state.queueRunning(0)]).toEqual([
       false,
       true,
@@ -152,7 +153,9 @@ const BLOCKED = `
       control.stopQueue(0);
       until(() => !control.state.queueRunning(0));
       control.reset();
-      until(() => !control.state.active);
+      if (round === 0) control.finishReset();
+      else until(() => !control.state.active);
+      if (control.state.active) throw new Error('the reset is not done');
     }
     parentPort.postMessage('done');
   });

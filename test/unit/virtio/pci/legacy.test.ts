@@ -111,6 +111,21 @@ describe('the legacy interface of a transitional device (4.1.4.10)', () => {
     expect(pci.refusals.status).toBe(1);
   });
 
+  test('a reset is done when its write returns: a legacy driver goes on at once, where a modern one would ask', () => {
+    const { driver, control, write, read, start } = legacy({ slow: true });
+    start();
+    write(LegacyCfg.deviceStatus, 1, 0);
+    expect(control.finished).toBe(1);
+    expect(read(LegacyCfg.deviceStatus, 1)).toBe(0);
+    start();
+    expect(control.activations).toHaveLength(2);
+    driver.status = 0;
+    expect(control.finished).toBe(1);
+    expect(driver.status).not.toBe(0);
+    control.finish();
+    expect(driver.status).toBe(0);
+  });
+
   test('one driver uses one interface: the other takes nothing until the next reset', () => {
     const { driver, control, write, start, function: pci } = legacy();
     driver.start();

@@ -24,6 +24,8 @@ export class RecordedControl implements DeviceControl {
   readonly kicks: number[] = [];
   readonly configWrites: [offset: number, size: number, value: number][] = [];
   resets = 0;
+  /** Resets that the transport waited for. */
+  finished = 0;
   interrupts: InterruptSource | null = null;
   readonly #slow: boolean;
   #unfinished: (() => void)[] = [];
@@ -67,6 +69,11 @@ export class RecordedControl implements DeviceControl {
       for (const index of this.description.queueSizes.keys()) this.state.endQueue(index, null);
       this.state.endReset();
     });
+  }
+
+  finishReset(): void {
+    this.finished += 1;
+    this.finish();
   }
 
   settled(): Promise<void> {
