@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { PLACEMENT_MODES } from '../../bench/mmio/placement.js';
 import { isPathName, PATHS, type PathName } from '../../bench/mmio/row.js';
 import type { BenchBlkOptions } from './bench-blk.js';
+import type { BenchKickOptions } from './bench-kick.js';
 import type { BenchMmioOptions } from './bench-mmio.js';
 
 /** Measured seconds of each pair: the whole run of eleven pairs takes a little more than a minute. */
@@ -39,6 +40,15 @@ export function registerBench(program: Command): void {
     .action(async (options: BenchBlkOptions) => {
       const { benchBlk } = await import('./bench-blk.js');
       await benchBlk(options);
+    });
+  bench
+    .command('kick')
+    .description('what a kick of a virtqueue costs the guest: ioeventfd against register access')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--rounds <n>', 'batches of 5000 kicks per row', parseRounds, DEFAULT_ROUNDS)
+    .action(async (options: BenchKickOptions) => {
+      const { benchKick } = await import('./bench-kick.js');
+      await benchKick(options);
     });
 }
 
