@@ -2,7 +2,9 @@
 export { ControlState } from './control-state.js';
 export type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
 export { DeviceWorkerError } from './errors.js';
+export { HandOverControl } from './hand-over-control.js';
 export { LocalControl, type LocalControlOptions } from './local-control.js';
 export { type DeviceLog, stderrLog } from './log.js';
+export { type ServedControl, serveControl } from './serve-control.js';
 export { SharedConfig } from './shared-config.js';
 export { WorkerControl, type WorkerControlOptions } from './worker-control.js';

@@ -9,7 +9,7 @@ import type { DeviceControl, DeviceDescription, QueueStart } from './device-cont
 import { DeviceWorkerError } from './errors.js';
 import type { DeviceLog } from './log.js';
 import { SharedConfig } from './shared-config.js';
-import type { ControlReply, ControlRequest, ControlWorkerData, WorkerQueue } from './worker-messages.js';
+import type { ControlReply, ControlRequest, ControlWorkerData, WorkerData, WorkerQueue } from './worker-messages.js';
 
 export interface WorkerControlOptions {
   /** The module of the device; its factory is called as `(options, { fds })` on the Worker. */
@@ -71,9 +71,14 @@ export class WorkerControl implements DeviceControl {
   }
 
   /** Resolves when the device is there. @throws DeviceWorkerError where it cannot be loaded */
-  static async start(options: WorkerControlOptions): Promise<WorkerControl> {
-    const log = typeof options.log === 'function' ? options.log : () => {};
-    const worker = new Worker(new URL('./control-worker.js', import.meta.url), { workerData: toData(options) });
+  static start(options: WorkerControlOptions): Promise<WorkerControl> {
+    return WorkerControl.launch(new URL('./control-worker.js', import.meta.url), toData(options), options.log);
+  }
+
+  /** The same with another entry, which calls `serveControl`; `data` goes there. */
+  static async launch(entry: URL, data: WorkerData, logTo: DeviceLog | 'stderr' = () => {}): Promise<WorkerControl> {
+    const log = typeof logTo === 'function' ? logTo : () => {};
+    const worker = new Worker(entry, { workerData: { ...data, logToStderr: logTo === 'stderr' } });
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     worker.on('error', (error) => log(`the Worker of a device ended: ${error.message}`));
     return new WorkerControl(worker, exited, await whenReady(worker), log);
@@ -151,9 +156,8 @@ export class WorkerControl implements DeviceControl {
   }
 }
 
-function toData({ device, memory, ringFeatures, cpus, fds, log }: WorkerControlOptions): ControlWorkerData {
-  const common = { device, memory, fds: fds ?? {}, logToStderr: log === 'stderr' };
-  return { ...common, ringFeatures: ringFeatures ?? null, cpus: cpus ?? null };
+function toData({ device, memory, ringFeatures, cpus, fds }: WorkerControlOptions): ControlWorkerData {
+  return { device, memory, fds: fds ?? {}, ringFeatures: ringFeatures ?? null, cpus: cpus ?? null };
 }
 
 function whenReady(worker: Worker): Promise<Ready> {

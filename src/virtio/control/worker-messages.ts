@@ -5,16 +5,17 @@ import type { SharedInterrupts } from '../interrupt/index.js';
 import type { QueueSetup } from '../queue/index.js';
 import type { DeviceDescription } from './device-control.js';
 
-export interface ControlWorkerData {
+/** What an entry needs, as plain data. */
+export type WorkerData = Readonly<Record<string, unknown>>;
+
+export type ControlWorkerData = {
   readonly device: DeviceModule;
   readonly memory: SharedMemory;
   readonly ringFeatures: bigint | null;
   readonly cpus: readonly number[] | null;
-  /** Otherwise messages of the device are sent to the transport. */
-  readonly logToStderr: boolean;
   /** Numbers of open files for the device, by name. */
   readonly fds: Readonly<Record<string, number>>;
-}
+};
 
 /** A queue to start; the number is of an eventfd that stays open while the Worker runs. */
 export interface WorkerQueue {
