@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { EventFd } from '../../native/index.js';
 import { InterruptSource } from '../interrupt/index.js';
+import { andThen, type MaybePromise } from '../runner/index.js';
 import type { DeviceControl, QueueStart } from './device-control.js';
 import { type DeviceLog, stderrLog } from './log.js';
 import type { ControlReply, ControlRequest, WorkerQueue } from './worker-messages.js';
@@ -9,6 +10,8 @@ import type { ControlReply, ControlRequest, WorkerQueue } from './worker-message
 export interface ServedControl extends DeviceControl {
   /** An exception on its thread that nobody has caught. */
   fail(reason: string): void;
+  /** May take its time: the driver waits for it. Does not reject. */
+  writeConfig(offset: number, size: number, value: number): MaybePromise<void>;
 }
 
 /** Messages that may wait for a transport whose thread is in the guest. */
@@ -54,8 +57,7 @@ function carryOut(control: ServedControl, request: ControlRequest): void {
       control.stopQueue(request.index);
       break;
     case 'write-config':
-      control.writeConfig(request.offset, request.size, request.value);
-      control.state.countConfigWrite();
+      andThen(control.writeConfig(request.offset, request.size, request.value), () => control.state.countConfigWrite());
       break;
     case 'reset':
       control.reset();
