@@ -68,6 +68,11 @@ export class MockBackendConnection {
     if (!this.closed) sendQuietly(this.#socket, message);
   }
 
+  /** Anything but a message. */
+  sendBytes(bytes: Uint8Array): void {
+    if (!this.closed) this.#socket.write(bytes);
+  }
+
   /** A request of this side, on the channel that the frontend has given. Throws where it has given none. */
   request(message: MockMessage): void {
     if (this.#channel === null) throw new Error('the frontend has given no channel (SET_BACKEND_REQ_FD)');

@@ -1,5 +1,5 @@
 /** Requests to a backend and its answers: in order, each within a time limit, each what was asked for. */
-import type { Fd } from '../../native/index.js';
+import { type Fd, IoregionError } from '../../native/index.js';
 import { Connection, type ReceivedMessage } from '../connection/index.js';
 import { VhostUserProtocolError } from '../errors.js';
 import { decodeU64, HeaderFlag } from '../message/index.js';
@@ -130,10 +130,11 @@ export class RequestChannel implements Disposable {
 
   #onClosed(error: Error | null): void {
     clearTimeout(this.#timer);
+    const reason = error === null || error instanceof IoregionError ? error : new BackendGoneError('at once', error);
     for (const { request, reject } of this.#outstanding.splice(0)) {
-      reject(error ?? new BackendGoneError(`during ${frontendRequestName(request)}`));
+      reject(reason ?? new BackendGoneError(`during ${frontendRequestName(request)}`));
     }
-    this.#closed(error);
+    this.#closed(reason);
   }
 }
 

@@ -100,9 +100,18 @@ export class Session implements Disposable {
   /** Hands over the area of an earlier connection, or has one made; null where the backend knows none. */
   async giveInflight(kept: InflightArea | null, shape: InflightShape): Promise<InflightArea | null> {
     if (!this.has(ProtocolFeature.inflightShmfd)) return null;
-    const area = kept?.fits(shape) ? kept : await InflightArea.allocate(this.channel, shape);
-    await area.give(this.channel);
-    return area;
+    if (kept?.fits(shape)) {
+      await kept.give(this.channel);
+      return kept;
+    }
+    const area = await InflightArea.allocate(this.channel, shape);
+    try {
+      await area.give(this.channel);
+      return area;
+    } catch (error) {
+      area.close();
+      throw error;
+    }
   }
 
   startVring(start: Omit<VringStart, 'enable'>): Promise<void> {
