@@ -2,5 +2,6 @@
 export * from './backend/index.js';
 export * from './connection/index.js';
 export * from './errors.js';
+export * from './frontend/index.js';
 export * from './message/index.js';
 export * from './spec/index.js';

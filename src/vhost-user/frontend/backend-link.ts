@@ -1,10 +1,10 @@
 /** The way to a backend that may end and come again: one session at a time, a new one as soon as there can be one. */
 import { connectUnix } from '../../native/index.js';
-import { Session, type SessionOptions } from './session.js';
+import { FrontendSession, type FrontendSessionOptions } from './frontend-session.js';
 
-export interface LinkEvents extends Omit<SessionOptions['events'], 'closed'> {
+export interface LinkEvents extends Omit<FrontendSessionOptions['events'], 'closed'> {
   /** A backend is there again. */
-  up(session: Session): void;
+  up(session: FrontendSession): void;
   /** It is gone: null where it has just ended the connection, else what it did wrong. */
   down(error: Error | null): void;
 }
@@ -12,7 +12,7 @@ export interface LinkEvents extends Omit<SessionOptions['events'], 'closed'> {
 export interface LinkOptions {
   /** Path of the backend's socket. */
   readonly path: string;
-  readonly session: Omit<SessionOptions, 'events'>;
+  readonly session: Omit<FrontendSessionOptions, 'events'>;
   readonly events: LinkEvents;
   /** Between attempts to connect, ms; each that fails doubles it, up to 5 s. */
   readonly retryMs: number;
@@ -22,7 +22,7 @@ const LONGEST_RETRY_MS = 5000;
 
 export class BackendLink {
   readonly #options: LinkOptions;
-  #session: Session | null = null;
+  #session: FrontendSession | null = null;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #waitMs: number;
@@ -33,12 +33,12 @@ export class BackendLink {
   }
 
   /** null while there is no backend. */
-  get session(): Session | null {
+  get session(): FrontendSession | null {
     return this.#session;
   }
 
   /** The first time. Rejects where there is no backend, or none that fits. */
-  async connect(): Promise<Session> {
+  async connect(): Promise<FrontendSession> {
     this.#session = await this.#open();
     return this.#session;
   }
@@ -57,13 +57,13 @@ export class BackendLink {
   }
 
   /** What ends before it is open is told by the rejection alone. */
-  async #open(): Promise<Session> {
+  async #open(): Promise<FrontendSession> {
     const { path, session, events } = this.#options;
-    let opened: Session | null = null;
+    let opened: FrontendSession | null = null;
     const closed = (error: Error | null): void => {
       if (opened !== null && opened === this.#session) this.#onClosed(error);
     };
-    opened = await Session.open(connectUnix(path), { ...session, events: { ...events, closed } });
+    opened = await FrontendSession.open(connectUnix(path), { ...session, events: { ...events, closed } });
     return opened;
   }
 

@@ -2,7 +2,7 @@
 import { SharedConfig } from '../../virtio/index.js';
 import { ProtocolFeature } from '../spec/index.js';
 import { readConfig, writeConfig } from './device-config.js';
-import type { Session } from './session.js';
+import type { FrontendSession } from './frontend-session.js';
 
 export interface ConfigMirrorOptions {
   /** As it is at first. */
@@ -35,14 +35,14 @@ export class ConfigMirror {
   }
 
   /** Tells the backend, and reads what it has made of it. @throws what a session does */
-  async write(session: Session, offset: number, bytes: Uint8Array): Promise<void> {
+  async write(session: FrontendSession, offset: number, bytes: Uint8Array): Promise<void> {
     if (!this.#served(session)) return;
     await writeConfig(session.channel, offset, bytes);
     await this.refresh(session);
   }
 
   /** True where the backend has changed something. @throws what a session does */
-  async refresh(session: Session): Promise<boolean> {
+  async refresh(session: FrontendSession): Promise<boolean> {
     if (!this.#served(session)) return false;
     const bytes = await readConfig(session.channel, this.shared.length);
     this.#options.adjust(bytes);
@@ -52,7 +52,7 @@ export class ConfigMirror {
     return true;
   }
 
-  #served(session: Session): boolean {
+  #served(session: FrontendSession): boolean {
     return !this.#options.own && this.shared.length > 0 && session.has(ProtocolFeature.config);
   }
 }

@@ -5,7 +5,7 @@ import { type BackendOptions, DEFAULT_QUEUE_SIZE } from './control-options.js';
 import { readLongestConfig } from './device-config.js';
 import { profileOf } from './device-profile.js';
 import { BackendUnsuitableError } from './errors.js';
-import type { Session } from './session.js';
+import type { FrontendSession } from './frontend-session.js';
 
 export interface BackendFacts {
   readonly description: DeviceDescription;
@@ -27,7 +27,7 @@ const PASSED_FEATURES =
   Feature.ringReset;
 
 /** Asks a backend that has been connected for the first time. @throws BackendUnsuitableError, BackendRefusedError */
-export async function describeBackend(session: Session, options: BackendOptions): Promise<BackendFacts> {
+export async function describeBackend(session: FrontendSession, options: BackendOptions): Promise<BackendFacts> {
   const { deviceType, queueSize = DEFAULT_QUEUE_SIZE } = options;
   const wanted = options.queues ?? Math.min(profileOf(deviceType).queues, session.queues);
   if (wanted > session.queues)
@@ -37,13 +37,13 @@ export async function describeBackend(session: Session, options: BackendOptions)
   return { description: { deviceType, features: featuresOf(session, options), queueSizes }, config };
 }
 
-function featuresOf({ offered }: Session, options: BackendOptions): bigint {
+function featuresOf({ offered }: FrontendSession, options: BackendOptions): bigint {
   const { accessPlatform = false, withheldFeatures = 0n, addedFeatures = 0n } = options;
   const passed = PASSED_FEATURES | (accessPlatform ? Feature.accessPlatform : 0n);
   return (offered & passed & ~withheldFeatures & ~VhostFeature.logAll) | addedFeatures;
 }
 
-async function firstConfig(session: Session, options: BackendOptions, queues: number): Promise<Uint8Array> {
+async function firstConfig(session: FrontendSession, options: BackendOptions, queues: number): Promise<Uint8Array> {
   const { configSizes, adjust } = profileOf(options.deviceType);
   if (options.config !== undefined) return options.config;
   if (configSizes.length === 0 || !session.has(ProtocolFeature.config)) return new Uint8Array(0);

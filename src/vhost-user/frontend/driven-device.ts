@@ -4,9 +4,9 @@ import { DeviceStatus, type QueuePosition } from '../../virtio/index.js';
 import { FrontendRequest, ProtocolFeature } from '../spec/index.js';
 import type { DirtyLog } from './dirty-log.js';
 import { BackendRefusedError, BackendUnsuitableError } from './errors.js';
+import type { FrontendSession } from './frontend-session.js';
 import type { InflightArea } from './inflight-area.js';
 import type { RunningVring } from './running-vring.js';
-import type { Session } from './session.js';
 
 const { acknowledge, driver, featuresOk, driverOk, needsReset } = DeviceStatus;
 
@@ -36,7 +36,7 @@ export class DrivenDevice {
   }
 
   /** DRIVER_OK, or a new backend in place of one that ended: everything from the features on. */
-  async start(session: Session): Promise<void> {
+  async start(session: FrontendSession): Promise<void> {
     this.#check(session);
     await session.shareMemory();
     if (this.#options.mtu !== null) await session.setMtu(this.#options.mtu);
@@ -50,7 +50,7 @@ export class DrivenDevice {
   }
 
   /** Of a device that has been started. */
-  async startVring(session: Session, vring: RunningVring): Promise<void> {
+  async startVring(session: FrontendSession, vring: RunningVring): Promise<void> {
     vring.started = true;
     await session.startVring(vring.start(this.log !== null));
     // What the driver has made available, and what an earlier backend has used, may not have been told.
@@ -59,7 +59,7 @@ export class DrivenDevice {
   }
 
   /** Where the vring has stopped. Nothing of it is in flight then, unless the session has ended. */
-  async stopVring(session: Session | null, vring: RunningVring): Promise<QueuePosition> {
+  async stopVring(session: FrontendSession | null, vring: RunningVring): Promise<QueuePosition> {
     if (session === null || !vring.started) return vring.position;
     const position = await session.stopVring(vring.setup);
     vring.started = false;
@@ -100,7 +100,7 @@ export class DrivenDevice {
     this.log = null;
   }
 
-  #check(session: Session): void {
+  #check(session: FrontendSession): void {
     const missing = this.driverFeatures & ~session.offered;
     if (missing !== 0n)
       throw new BackendUnsuitableError(
@@ -118,7 +118,7 @@ export class DrivenDevice {
     this.#inflight = area;
   }
 
-  async #checkStatus(session: Session): Promise<void> {
+  async #checkStatus(session: FrontendSession): Promise<void> {
     const status = await session.getStatus();
     if (status === null) return;
     if ((status & needsReset) !== 0 || (status & featuresOk) === 0)

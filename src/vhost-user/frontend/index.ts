@@ -7,6 +7,6 @@ export {
   BackendTimeoutError,
   BackendUnsuitableError,
 } from './errors.js';
+export { FrontendSession, type FrontendSessionEvents, type FrontendSessionOptions } from './frontend-session.js';
 export { type IotlbEntry, identity, invalidateIotlb, type Translator, updateIotlb } from './iotlb.js';
-export { Session, type SessionEvents, type SessionOptions } from './session.js';
 export { VhostUserControl } from './vhost-user-control.js';

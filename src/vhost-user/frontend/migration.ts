@@ -4,12 +4,12 @@ import { ProtocolFeature } from '../spec/index.js';
 import { loadDeviceState, saveDeviceState } from './device-state.js';
 import { DirtyLog } from './dirty-log.js';
 import type { DrivenDevice } from './driven-device.js';
-import type { Session } from './session.js';
+import type { FrontendSession } from './frontend-session.js';
 
 /** Runs one piece of work on the session there is. Rejects with BackendGoneError where there is none. */
-export type OnSession = <Result>(work: (session: Session) => Promise<Result>) => Promise<Result>;
+export type OnSession = <Result>(work: (session: FrontendSession) => Promise<Result>) => Promise<Result>;
 
-/** Rejections of all methods: those of a Session. */
+/** Rejections of all methods: those of a FrontendSession. */
 export class Migration {
   readonly #memory: GuestMemory;
   readonly #device: DrivenDevice;
@@ -54,7 +54,7 @@ export class Migration {
     return this.#onSession((session) => loadDeviceState(session.channel, state));
   }
 
-  #setLog(session: Session, log: DirtyLog | null): Promise<void> {
+  #setLog(session: FrontendSession, log: DirtyLog | null): Promise<void> {
     const running = [...this.#device.vrings.values()].filter(({ started }) => started);
     const setups = running.map(({ setup }) => setup);
     return session.logWrites(this.#device.driverFeatures, setups, log);

@@ -20,9 +20,9 @@ import { type BackendFacts, describeBackend } from './describe-backend.js';
 import { profileOf } from './device-profile.js';
 import { DrivenDevice } from './driven-device.js';
 import { BackendGoneError } from './errors.js';
+import type { FrontendSession } from './frontend-session.js';
 import { Migration } from './migration.js';
 import { RunningVring } from './running-vring.js';
-import type { Session } from './session.js';
 import { WorkQueue } from './work-queue.js';
 
 /**
@@ -171,7 +171,7 @@ export class VhostUserControl implements ServedControl {
   }
 
   /** Without a backend, its successor is started when it is there. */
-  async #startOn(session: Session | null): Promise<void> {
+  async #startOn(session: FrontendSession | null): Promise<void> {
     if (session === null || !this.#active || this.#broken) return;
     await this.#device.start(session);
     this.#link.settle();
@@ -217,7 +217,7 @@ export class VhostUserControl implements ServedControl {
   }
 
   /** For callers that want to know. */
-  #onSession<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+  #onSession<Result>(work: (session: FrontendSession) => Promise<Result>): Promise<Result> {
     return this.#work.run(async () => {
       const { session } = this.#link;
       if (session === null) throw new BackendGoneError('before that');
@@ -241,7 +241,7 @@ export class VhostUserControl implements ServedControl {
   }
 
   /** A backend in place of one that ended. */
-  #onUp(session: Session): void {
+  #onUp(session: FrontendSession): void {
     this.#options.log?.('the backend is there again');
     void this.#work.add(async () => {
       if (await this.#config.refresh(session)) this.#interrupts?.callConfig();
@@ -271,7 +271,7 @@ export class VhostUserControl implements ServedControl {
       configChanged: () => on((made) => made.#onConfigChanged()),
       call: (queue: number) => on((made) => made.#device.vrings.get(queue)?.call()),
       failed: (queue: number) => on((made) => made.#onFailed(queue)),
-      up: (session: Session) => on((made) => made.#onUp(session)),
+      up: (session: FrontendSession) => on((made) => made.#onUp(session)),
       down: (error: Error | null) => on((made) => made.#onDown(error)),
     };
     return { path, session: { memory, queues, replyMs, inband, withheld, translator }, retryMs, events };

@@ -16,7 +16,7 @@ import { RequestChannel } from './request-channel.js';
 import { addressesOf, startVring, stopVring, type VringStart } from './vring.js';
 
 /** What a backend says by itself. None may throw. */
-export interface SessionEvents {
+export interface FrontendSessionEvents {
   configChanged(): void;
   /** An in-band call. */
   call(queue: number): void;
@@ -26,9 +26,9 @@ export interface SessionEvents {
   closed(error: Error | null): void;
 }
 
-export interface SessionOptions {
+export interface FrontendSessionOptions {
   readonly memory: GuestMemory;
-  readonly events: SessionEvents;
+  readonly events: FrontendSessionEvents;
   /** What a backend without MQ has. */
   readonly queues: number;
   /** For each answer, ms. */
@@ -45,18 +45,18 @@ export interface SessionOptions {
 const MAX_QUEUES = 256;
 
 /** Rejections of all methods: BackendTimeoutError, BackendRefusedError, BackendGoneError, VhostUserProtocolError. */
-export class Session implements Disposable {
+export class FrontendSession implements Disposable {
   readonly channel: RequestChannel;
   /** Features of the backend, bits of vhost-user included. */
   offered = 0n;
   /** Protocol features in use. */
   protocol = 0n;
   queues = 0;
-  readonly #options: SessionOptions;
+  readonly #options: FrontendSessionOptions;
   #backend: BackendChannel | null = null;
   #memoryShared = false;
 
-  private constructor(socket: Fd, options: SessionOptions) {
+  private constructor(socket: Fd, options: FrontendSessionOptions) {
     this.#options = options;
     this.channel = new RequestChannel(socket, options.replyMs, (error) => {
       this.#backend?.close();
@@ -65,8 +65,8 @@ export class Session implements Disposable {
   }
 
   /** Takes over the socket. Where it rejects, nothing of the connection is left, and `closed` may have been called. */
-  static async open(socket: Fd, options: SessionOptions): Promise<Session> {
-    const session = new Session(socket, options);
+  static async open(socket: Fd, options: FrontendSessionOptions): Promise<FrontendSession> {
+    const session = new FrontendSession(socket, options);
     try {
       await session.#negotiate();
       return session;
