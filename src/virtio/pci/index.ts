@@ -1,5 +1,4 @@
 /** virtio-pci: a device as a PCI function. */
-export { CONFIG_PORTS, ConfigPorts } from './config-ports.js';
 export type { BarMapping } from './config-space.js';
 export { DeviceTypeError, PciFunctionError, UnknownFdError } from './errors.js';
 export { VirtioPciFunction, type VirtioPciFunctionOptions } from './function.js';

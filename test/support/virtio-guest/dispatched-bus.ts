@@ -1,6 +1,6 @@
 /** The bus behind one region fd: the configuration ports from the start, the BARs where the guest has placed them. */
 import { NativeDispatcher, type RegionOptions } from '../../../src/ioregion/index.js';
-import { PORTS_REGION } from './bus-module.js';
+import { PORTS_REGION } from './pci-bus.js';
 import type { FunctionDescription, PlacedBar } from './placement.js';
 
 /** A device that does not answer at all ends the test. */

@@ -82,6 +82,14 @@ describe('deassigned', () => {
     expect(notifier.state).toBe('offlimits');
   });
 
+  test('hand-over with a kick that nobody could take: it goes to the owner', () => {
+    ready = false;
+    notifier.kick();
+    expect([notifier.pending, processed]).toEqual([true, 0]);
+    notifier.handOver(owner, doorbell);
+    expect([notifier.pending, owner.kickFd.testAndClear()]).toEqual([false, true]);
+  });
+
   test('return without an owner is refused', () => {
     expect(() => notifier.takeBack(null)).toThrow(HostNotifierStateError);
   });
