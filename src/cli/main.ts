@@ -7,6 +7,7 @@ type Register = (program: Command) => void;
 
 /** Every command: its name, and where the function comes from that adds it to the program. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  run: async () => (await import('./run.js')).registerRun,
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
   serve: async () => (await import('./serve.js')).registerServe,

@@ -1,7 +1,15 @@
 /** The minimal VMM: a machine from a description, with devices wherever they are. See README.md. */
 
+export type {
+  Attach,
+  CustomDeviceOptions,
+  DeviceDescriptions,
+  DiskDescription,
+  NetDescription,
+} from './attach/index.js';
 export type { SerialStreams } from './devices/serial/index.js';
 export * from './errors.js';
 export { DEFAULT_COMMAND_LINE, type MachineDescription } from './machine/description.js';
 export type { MachineEnd } from './machine/machine-end.js';
+export type { MachineMetrics } from './machine/metrics.js';
 export { type MachineState, type StartOptions, VirtualMachine } from './machine/virtual-machine.js';

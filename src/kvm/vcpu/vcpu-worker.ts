@@ -5,7 +5,7 @@ import { isNativeSystemError } from '../../native/errors.js';
 import { setAffinity } from '../../native/thread.js';
 import { loadExitHandler } from './exit-handler.js';
 import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
-import { VcpuCore } from './vcpu-core.js';
+import { type CoreExit, VcpuCore } from './vcpu-core.js';
 
 const port = parentPort!;
 const data = workerData as VcpuWorkerData;
@@ -32,11 +32,22 @@ async function open(): Promise<VcpuCore> {
   return core;
 }
 
+/** KVM_RUN ends with EAGAIN when an application processor has been woken by its INIT or start-up interrupt: it runs then. */
+function runToExit(core: VcpuCore): CoreExit {
+  for (;;) {
+    try {
+      return core.run();
+    } catch (error) {
+      if (systemPart(error)?.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
 function run(core: VcpuCore, request: Extract<VcpuRequest, { type: 'run' }>): void {
   try {
     if (request.resolve !== null) core.resolve(request.resolve === 'retry');
     if (request.answer !== null) core.answer(request.answer);
-    reply({ type: 'stopped', exit: core.run() });
+    reply({ type: 'stopped', exit: runToExit(core) });
   } catch (error) {
     reply({ type: 'run-failed', message: messageOf(error), system: systemPart(error) });
   }

@@ -19,6 +19,8 @@ export interface DeviceSpec {
   /** Bytes of device configuration space. */
   readonly configLength: number;
   readonly attach: Attach;
+  /** Throws what the device would, on the machine's own thread. */
+  readonly check?: () => Promise<void>;
 }
 
 /** A device of your own: a module whose default export makes a VirtioDevice. */

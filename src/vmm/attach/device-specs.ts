@@ -1,5 +1,5 @@
 /** The devices that a description can name, as specs. */
-import type { BlockDeviceOptions } from '../../virtio/devices/blk/index.js';
+import { BlockDevice, type BlockDeviceOptions } from '../../virtio/devices/blk/index.js';
 import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js';
 import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
 import { MachineOptionError } from '../errors.js';
@@ -10,11 +10,14 @@ interface Placed {
   readonly attach?: Attach;
 }
 
+export type DiskDescription = BlockDeviceOptions & Placed;
+export type NetDescription = TapDeviceOptions & Placed;
+
 export interface DeviceDescriptions {
   /** Block devices, in the order in which the guest finds them. */
-  readonly disks?: readonly (BlockDeviceOptions & Placed)[];
+  readonly disks?: readonly DiskDescription[];
   /** Network devices on TAP interfaces. */
-  readonly nets?: readonly (TapDeviceOptions & Placed)[];
+  readonly nets?: readonly NetDescription[];
   /** Virtio consoles; the serial port is apart. */
   readonly consoles?: readonly (PlainConsoleOptions & Placed)[];
   /** A source of random numbers. Default: none. */
@@ -35,7 +38,7 @@ export function deviceSpecs({
   devices = [],
 }: DeviceDescriptions): DeviceSpec[] {
   const specs = [
-    ...disks.map(({ attach, ...options }) => spec('blk', options.path, options, options.queues ?? 1, attach)),
+    ...disks.map((disk) => diskSpec(disk)),
     ...nets.map(({ attach, ...options }) =>
       spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, attach),
     ),
@@ -50,6 +53,12 @@ export function deviceSpecs({
     if (!isKnown) throw new MachineOptionError(`${name}: attach is one of ${ATTACHMENTS.join(', ')}, not ${attach}`);
   }
   return specs;
+}
+
+/** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
+function diskSpec({ attach, ...options }: DiskDescription): DeviceSpec {
+  const check = async (): Promise<void> => await BlockDevice.open(options).close();
+  return { ...spec('blk', options.path, options, options.queues ?? 1, attach), check };
 }
 
 function spec(

@@ -12,7 +12,7 @@ import { type AttachContext, type Attachment, vectorsOf } from './attachment.js'
 import type { Attach, DeviceSpec } from './device-spec.js';
 
 export type { Attach, CustomDeviceOptions, DeviceSpec } from './device-spec.js';
-export { type DeviceDescriptions, deviceSpecs } from './device-specs.js';
+export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
 
 const ATTACH: Readonly<Record<Attach, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
   inline: attachInline,
@@ -30,6 +30,7 @@ export async function attachDevices(
   closing: (() => Promise<void>)[],
 ): Promise<SlotOptions[]> {
   if (specs.length >= PCI_SLOTS) throw new MachineOptionError(`there are ${PCI_SLOTS - 1} slots for devices`);
+  for (const { check } of specs) await check?.();
   const allocator = new BarAllocator();
   const slots: SlotOptions[] = [];
   for (const [index, spec] of specs.entries()) {

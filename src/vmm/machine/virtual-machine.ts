@@ -8,6 +8,7 @@ import { type CheckedDescription, checkDescription, type MachineDescription } fr
 import { ExitCounts } from './exit-counts.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
+import { collectMetrics, type MachineMetrics } from './metrics.js';
 import { VcpuLoop } from './vcpu-loop.js';
 import { type CloseList, createVcpus } from './vcpus.js';
 
@@ -34,7 +35,8 @@ interface PoweredOn {
  */
 export class VirtualMachine {
   readonly #description: CheckedDescription;
-  #counts = new ExitCounts();
+  readonly #counts = new ExitCounts();
+  #startMs = 0;
   #state: MachineState = 'off';
   #on: PoweredOn | null = null;
   #ended: Promise<MachineEnd> = Promise.resolve({ reason: 'stopped' });
@@ -107,8 +109,15 @@ export class VirtualMachine {
     this.#on!.hardware.power.pressPowerButton();
   }
 
+  /** What has been counted since the machine was made. */
+  metrics(): MachineMetrics {
+    const { memory: guestMemoryBytes } = this.#description;
+    return collectMetrics({ counts: this.#counts, guestMemoryBytes, startMs: this.#startMs });
+  }
+
   async #powerOn(): Promise<void> {
     this.#state = 'starting';
+    const began = performance.now();
     const closing: CloseList = [];
     const undo = new Disposables();
     closing.push(async () => undo[Symbol.dispose]());
@@ -119,6 +128,7 @@ export class VirtualMachine {
       const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));
       this.#on = { hardware, loops, closing };
       this.#state = 'running';
+      this.#startMs = performance.now() - began;
       for (const loop of loops) loop.start();
     } catch (error) {
       await closeAll(closing);
