@@ -13,6 +13,8 @@ export interface BackendOptions {
   readonly queues?: number;
   /** Largest size of each queue, a power of two. Default 256. */
   readonly queueSize?: number;
+  /** Bytes of configuration space. Default: the most that is known of a device of this type and that the backend has. */
+  readonly configBytes?: number;
   /** Configuration space of a device whose backend has none (CONFIG), as of a network device. Default: empty. */
   readonly config?: Uint8Array;
   /** Device features that the VMM provides itself, like VIRTIO_NET_F_MAC with such a `config`. Default: none. */

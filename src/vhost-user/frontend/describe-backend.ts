@@ -45,9 +45,10 @@ function featuresOf({ offered }: FrontendSession, options: BackendOptions): bigi
 
 async function firstConfig(session: FrontendSession, options: BackendOptions, queues: number): Promise<Uint8Array> {
   const { configSizes, adjust } = profileOf(options.deviceType);
+  const sizes = options.configBytes === undefined ? configSizes : [options.configBytes];
   if (options.config !== undefined) return options.config;
-  if (configSizes.length === 0 || !session.has(ProtocolFeature.config)) return new Uint8Array(0);
-  const config = await readLongestConfig(session.channel, configSizes);
+  if (sizes.length === 0 || !session.has(ProtocolFeature.config)) return new Uint8Array(0);
+  const config = await readLongestConfig(session.channel, sizes);
   adjust?.(config, queues);
   return config;
 }

@@ -3,6 +3,7 @@ import { SystemError } from '../../native/index.js';
 import {
   ControlState,
   type DeviceDescription,
+  DeviceStatus,
   type InterruptSource,
   type QueueStart,
   type ServedControl,
@@ -232,8 +233,17 @@ export class VhostUserControl implements ServedControl {
     void this.#work.add(async () => {
       this.#configChanging = false;
       const { session } = this.#link;
-      if (session !== null && (await this.#config.refresh(session))) this.#interrupts?.callConfig();
+      if (session !== null) await this.#hearChange(session);
     });
+  }
+
+  /** Of the configuration, or of the device status: there is one message for both. */
+  async #hearChange(session: FrontendSession): Promise<void> {
+    await this.#config.refresh(session);
+    const status = await session.getStatus();
+    if (status !== null && (status & DeviceStatus.needsReset) !== 0)
+      this.fail('the backend says that it needs a reset');
+    else this.#interrupts?.callConfig();
   }
 
   #onFailed(queue: number): void {
