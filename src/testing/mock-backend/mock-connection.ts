@@ -147,11 +147,15 @@ export class MockBackendConnection {
   }
 
   #collectAnswers(channel: Fd, reader: MessageReader): void {
-    while (!channel.closed) {
-      const next = reader.next();
-      if (next === null) return;
-      if (next === END) this.closeChannel();
-      else this.answers.push(next.payload);
+    try {
+      while (!channel.closed) {
+        const next = reader.next();
+        if (next === null) return;
+        if (next === END) this.closeChannel();
+        else this.answers.push(next.payload);
+      }
+    } catch {
+      this.closeChannel();
     }
   }
 }

@@ -1,6 +1,6 @@
 /** What the driver wants of a device, carried out on one session after another. */
 import type { GuestMemory } from '../../memory/index.js';
-import { DeviceStatus, type QueuePosition } from '../../virtio/index.js';
+import { checkQueue, DeviceStatus, Feature, type QueuePosition } from '../../virtio/index.js';
 import { FrontendRequest, ProtocolFeature } from '../spec/index.js';
 import type { DirtyLog } from './dirty-log.js';
 import { BackendRefusedError, BackendUnsuitableError } from './errors.js';
@@ -22,7 +22,7 @@ export interface DrivenDeviceOptions {
   readonly queueSize: number;
 }
 
-/** All methods that take a session reject with its errors, and with BackendUnsuitableError. */
+/** All methods that take a session reject with its errors, with BackendUnsuitableError and QueueError. */
 export class DrivenDevice {
   readonly vrings = new Map<number, RunningVring>();
   /** What its writes are noted in, for a migration. */
@@ -51,11 +51,14 @@ export class DrivenDevice {
 
   /** Of a device that has been started. */
   async startVring(session: FrontendSession, vring: RunningVring): Promise<void> {
+    // A backend waits for memory that is to come; behind an IOMMU only it can find out.
+    if ((vring.setup.features & Feature.accessPlatform) === 0n) checkQueue(vring.setup, this.#options.memory);
     vring.started = true;
     await session.startVring(vring.start(this.log !== null));
     // What the driver has made available, and what an earlier backend has used, may not have been told.
     vring.kick();
-    vring.call();
+    if (vring.lost) vring.call();
+    vring.lost = false;
   }
 
   /** Where the vring has stopped. Nothing of it is in flight then, unless the session has ended. */

@@ -25,6 +25,8 @@ export class RunningVring implements Disposable {
   readonly setup: QueueStart['setup'];
   /** A backend has it now. */
   started = false;
+  /** A backend has ended that had it: what it has used may not have been told. */
+  lost = false;
   readonly #inband: boolean;
   readonly #kickFd: EventFd;
   readonly #ownsKickFd: boolean;
@@ -76,6 +78,7 @@ export class RunningVring implements Disposable {
    */
   resumeAfterLoss(memory: GuestMemory, { inflight, lossy }: ResumePolicy): void {
     this.started = false;
+    this.lost = true;
     if (isPacked(this.setup)) {
       if (!inflight) throw new BackendUnsuitableError('it keeps no record of what is in flight (INFLIGHT_SHMFD)');
       return;

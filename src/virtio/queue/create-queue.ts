@@ -1,5 +1,5 @@
 /** From the registers of a transport to a running queue. */
-import { checkPosition, checkSize, isPacked, locateAreas } from './areas.js';
+import { checkPosition, checkSize, isPacked, locateAreas, type RingAreas } from './areas.js';
 import { MemoryMap } from './memory-map.js';
 import { PackedQueue } from './packed-queue.js';
 import type { QueueEngine } from './queue-engine.js';
@@ -12,9 +12,18 @@ import { SplitQueue } from './split-queue.js';
  * it later changes nothing. Throws QueueError where a queue cannot be there; afterwards nothing throws.
  */
 export function createQueue(setup: QueueSetup, memory: QueueMemory, hooks: QueueHooks): QueueEngine {
+  const map = new MemoryMap(memory);
+  const areas = checkedAreas(setup, map);
+  return isPacked(setup) ? new PackedQueue(setup, areas, map, hooks) : new SplitQueue(setup, areas, map, hooks);
+}
+
+/** For a queue that runs elsewhere: throws QueueError where `createQueue` would. */
+export function checkQueue(setup: QueueSetup, memory: QueueMemory): void {
+  checkedAreas(setup, new MemoryMap(memory));
+}
+
+function checkedAreas(setup: QueueSetup, map: MemoryMap): RingAreas {
   checkSize(setup);
   checkPosition(setup);
-  const map = new MemoryMap(memory);
-  const areas = locateAreas(setup, map);
-  return isPacked(setup) ? new PackedQueue(setup, areas, map, hooks) : new SplitQueue(setup, areas, map, hooks);
+  return locateAreas(setup, map);
 }

@@ -1,7 +1,7 @@
 /** The virtqueue engine: split and packed rings, from checked registers to checked chains. */
 export type { Chain } from './chain.js';
 export type { ChainBuffers } from './chain-buffers.js';
-export { createQueue } from './create-queue.js';
+export { checkQueue, createQueue } from './create-queue.js';
 export { QueueError, type QueueRule } from './errors.js';
 export type { GuestAccess } from './guest-access.js';
 export { decodeNotification, encodeNotification, type NotificationData } from './notification.js';
