@@ -22,6 +22,11 @@ const PARTS = {
     what: '10 million random and mutated messages: codec, server, dispatcher',
     command: ['node', 'scripts/fuzz.mjs', '--messages', '10000000'],
   },
+  queue: {
+    what: '10,000 random drivers of each kind for split and packed rings; 1 million chains between two threads',
+    command: ['npx', 'vitest', 'run', '--project', 'unit', '--testTimeout=1200000', 'test/unit/virtio/queue'],
+    env: { IOREGION_QUEUE_RUNS: '10000', IOREGION_QUEUE_CHAINS: '250000' },
+  },
   heap: { what: 'heap per access over 1 million accesses', command: ['node', 'dist/bench/heap/main.js'] },
   start: { what: 'cold starts', command: ['node', 'dist/bench/start/main.js'], goal: false },
 };

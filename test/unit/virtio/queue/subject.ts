@@ -48,7 +48,7 @@ export interface SubjectOptions {
   readonly size?: number;
   /** Where the ring begins, as in QueuePosition. */
   readonly position?: number;
-  /** Default: 1 MiB from 0. It is closed with the test. */
+  /** Default: 1 MiB from 0, closed with the test. */
   readonly memory?: GuestMemory;
   readonly hook?: MemoryHook;
   /** What the engine is told instead of where the ring is. */
@@ -71,7 +71,7 @@ export class Subject {
 
   constructor({ features, indirect }: SetUp, { size = 8, position, memory, hook, setup = {} }: SubjectOptions = {}) {
     this.memory = memory ?? GuestMemory.create(1 << 20);
-    onTestFinished(() => this.memory.close());
+    if (memory === undefined) onTestFinished(() => this.memory.close());
     this.#hook = hook;
     this.#setup = setup;
     const end = this.memory.regions[0]!.size;
