@@ -5,6 +5,7 @@ import { isPathName, PATHS, type PathName } from '../../bench/mmio/row.js';
 import type { BenchBlkOptions } from './bench-blk.js';
 import type { BenchKickOptions } from './bench-kick.js';
 import type { BenchMmioOptions } from './bench-mmio.js';
+import type { BenchQueueOptions } from './bench-queue.js';
 
 /** Measured seconds of each pair: the whole run of eleven pairs takes a little more than a minute. */
 const DEFAULT_SECONDS = 6;
@@ -49,6 +50,15 @@ export function registerBench(program: Command): void {
     .action(async (options: BenchKickOptions) => {
       const { benchKick } = await import('./bench-kick.js');
       await benchKick(options);
+    });
+  bench
+    .command('queue')
+    .description('time of a descriptor chain in the virtqueue engine, and in C, interleaved')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--rounds <n>', 'slots of each language per row', parseRounds, DEFAULT_ROUNDS)
+    .action(async (options: BenchQueueOptions) => {
+      const { benchQueue } = await import('./bench-queue.js');
+      await benchQueue(options);
     });
 }
 

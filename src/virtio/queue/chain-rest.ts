@@ -19,7 +19,7 @@ export class ChainRest {
     this.chain = chain;
     this.byteLength = byteLength;
     this.writing = writing;
-    chain.count = count;
+    chain.beginRest(count);
   }
 
   add({ index, address, length }: Descriptor, writable: boolean): boolean {
@@ -35,6 +35,6 @@ export class ChainRest {
   }
 
   end(): boolean {
-    return this.chain.end(this.chain.count, this.byteLength, this.writing);
+    return this.chain.endRest(this.chain.count, this.byteLength, this.writing);
   }
 }

@@ -7,19 +7,20 @@ export class Descriptor {
   /** Inexact above 2^53, where no memory is. */
   address = 0;
   length = 0;
-  /** The last word: flags below next (split), or id below flags (packed). */
+  /** The last word as a signed integer: flags below next (split), or id below flags (packed). */
   control = 0;
 
-  set(index: number, address: number, length: number, control: number): void {
+  /** The words of the descriptor, of which only the bits count. */
+  set(index: number, low: number, high: number, length: number, control: number): void {
     this.index = index;
-    this.address = address;
-    this.length = length;
-    this.control = control;
+    this.address = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    this.length = length >>> 0;
+    this.control = control | 0;
   }
 
   load({ words, offset }: DescriptorTable, index: number): void {
     const at = offset / 4 + index * 4;
-    this.set(index, words[at + 1]! * 2 ** 32 + words[at]!, words[at + 2]!, words[at + 3]!);
+    this.set(index, words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
   }
 }
 

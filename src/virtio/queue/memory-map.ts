@@ -1,8 +1,14 @@
 /** Guest-physical addresses to regions, without making an object. */
+import { PAGE_SIZE } from '../../native/index.js';
 import type { GuestAccess } from './guest-access.js';
 import { accessTo, type QueueMemory, type QueueRegion } from './queue-memory.js';
 
 const NOT_FOUND = -1;
+const NO_HIGH_WORD = -1;
+const NO_WORDS = new Uint32Array(0);
+const TWO_TO_32 = 2 ** 32;
+/** Offsets up to here: an empty buffer, whose length less one is 2^32 - 1, never seems to fit behind them. */
+const LAST_OFFSET = TWO_TO_32 - PAGE_SIZE - 1;
 
 /**
  * The regions, arranged for lookups: a lookup answers with the number of a region. Addresses are numbers: regions end
@@ -16,14 +22,23 @@ export class MemoryMap {
   declare private readonly sizes: Float64Array;
   /** A writable region found lately, where the next buffer probably is: its number, first address, and the one behind. */
   recent = 0;
-  recentStart = 0;
-  recentEnd = 0;
+  private recentStart = 0;
+  private recentEnd = 0;
+  /**
+   * The same for the loops that read chains, in 32-bit integers that take no checks to load: high word, low word, and last
+   * offset. An address whose high word is the first has the offset `low - window[1]`, modulo 2^32; it is in the region where
+   * that is not above `window[2]`, both taken as unsigned. What of a region has another high word is left to `find`, and so
+   * is the last page of one that is 2^32 bytes long.
+   */
+  readonly window = Int32Array.of(NO_HIGH_WORD, 0, 0);
+  declare recentWords: Uint32Array;
 
   constructor({ regions }: QueueMemory) {
     this.regions = [...regions];
     this.accesses = regions.map((region) => accessTo(region, 0, region.size));
     this.starts = Float64Array.from(regions, ({ gpa }) => gpa);
     this.sizes = Float64Array.from(regions, ({ size }) => size);
+    this.recentWords = NO_WORDS;
   }
 
   /** False once a region has been unmapped. */
@@ -54,7 +69,18 @@ export class MemoryMap {
     this.recent = region;
     this.recentStart = this.starts[region]!;
     this.recentEnd = this.recentStart + this.sizes[region]!;
+    this.openWindow(this.accesses[region]!);
     return region;
+  }
+
+  private openWindow({ words }: GuestAccess): void {
+    const { recentStart, recentEnd } = this;
+    const high = Math.floor(recentStart / TWO_TO_32);
+    const end = Math.min(recentEnd, (high + 1) * TWO_TO_32);
+    this.window[0] = high;
+    this.window[1] = recentStart;
+    this.window[2] = Math.min(end - recentStart - 1, LAST_OFFSET);
+    this.recentWords = words;
   }
 
   /** Bytes from `address` to the end of its region. */

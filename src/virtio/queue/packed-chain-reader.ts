@@ -40,49 +40,120 @@ export class PackedChainReader {
   read(chain: QueueChain, first: number, state: number, limit: number): boolean {
     const NEXT: typeof DescriptorFlag.next = 1;
     const WRITE: typeof DescriptorFlag.write = 2;
+    const INDIRECT: typeof DescriptorFlag.indirect = 4;
     const CHECKED = 0x8086;
-    const { numbers, capacity } = chain;
+    const { words: segments, start } = chain;
     const { words, entries } = this.ring;
-    const { recentStart, recentEnd } = this.memory;
-    let index = first & 0x7fff;
+    const { window } = this.memory;
+    const recentHigh = window[0]!;
+    const recentLow = window[1]!;
+    const recentLast = window[2]!;
+    const end = (start + (chain.capacity << 2)) | 0;
+    let index = first | 0;
     let expected = state | 0;
-    let count = 0;
+    let to = start | 0;
     let byteLength = 0;
-    let address: number;
+    let offset: number;
+    let high: number;
     let length: number;
     let control: number;
     for (;;) {
       const at = index << 2;
-      address = words[at + 1]! * 4294967296 + words[at]!;
-      length = words[at + 2]!;
-      control = words[at + 3]!;
+      offset = ((words[at]! | 0) - recentLow) | 0;
+      high = words[(at + 1) | 0]! | 0;
+      length = words[(at + 2) | 0]! | 0;
+      control = words[(at + 3) | 0]! | 0;
       const flags = control >>> 16;
+      const left = (recentLast - offset) | 0;
+      if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
       if ((flags & CHECKED) !== expected) {
+        if (
+          to === start &&
+          (flags & (CHECKED ^ WRITE)) === (expected | INDIRECT) &&
+          this.opens(offset, length, flags, limit)
+        ) {
+          chain.head = control & 0xffff;
+          chain.descriptors = 1;
+          return this.readTable(chain, offset >>> 2, length >>> 4);
+        }
         if ((flags & CHECKED) !== (expected | WRITE)) break;
         expected |= WRITE;
-        chain.endReadable(count, byteLength);
+        chain.endReadable((to - start) >> 2, byteLength >>> 0);
       }
-      if (!(address >= recentStart && address + length <= recentEnd) || length === 0 || count === capacity) break;
-      const to = count << 1;
-      numbers[to] = address;
-      numbers[to + 1] = length;
-      count++;
-      byteLength += length;
+      const sum = (byteLength + length) | 0;
+      if (sum >>> 0 < length >>> 0 || to === end) break;
+      byteLength = sum;
+      segments[to] = offset;
+      segments[(to + 1) | 0] = length;
+      to = (to + 4) | 0;
       if ((flags & NEXT) === 0) {
+        const count = (to - start) >> 2;
         if (count > limit) return this.tooLong(limit);
         chain.head = control & 0xffff;
         chain.descriptors = count;
-        return chain.end(count, byteLength, expected & WRITE);
+        return chain.end(count, byteLength >>> 0, expected & WRITE);
       }
-      if (++index === entries) {
+      index = (index + 1) | 0;
+      if (index === entries) {
         index = 0;
         expected ^= 0x8080;
       }
     }
-    this.at.set(index, address, length, control);
+    this.at.set(index, offset + recentLow, high, length, control);
     this.state = expected & STATE;
-    this.rest.begin(chain, count, byteLength, expected & WRITE);
+    this.rest.begin(chain, (to - start) >> 2, byteLength >>> 0, expected & WRITE);
     return this.readRest(chain, limit);
+  }
+
+  /** Whether the usual indirect table is at `offset` of the recent region: any other is for `enter`. */
+  private opens(offset: number, length: number, flags: number, limit: number): boolean {
+    if (!this.indirect || (flags & 1) !== 0 || limit === 0) return false;
+    return ((offset | length) & 15) === 0 && length >>> 4 <= this.ring.entries;
+  }
+
+  /** Reads all entries of a table of the recent region that begins at word `first`, as `read` does. */
+  private readTable(chain: QueueChain, first: number, entries: number): boolean {
+    const WRITE: typeof DescriptorFlag.write = 2;
+    const { words: segments, start } = chain;
+    const { window, recentWords: words } = this.memory;
+    const recentHigh = window[0]!;
+    const recentLow = window[1]!;
+    const recentLast = window[2]!;
+    const end = (start + (chain.capacity << 2)) | 0;
+    let index = 0;
+    let to = start | 0;
+    let byteLength = 0;
+    let writing = 0;
+    let offset: number;
+    let high: number;
+    let length: number;
+    let flags: number;
+    for (;;) {
+      const at = (first + (index << 2)) | 0;
+      offset = ((words[at]! | 0) - recentLow) | 0;
+      high = words[(at + 1) | 0]! | 0;
+      length = words[(at + 2) | 0]! | 0;
+      flags = words[(at + 3) | 0]! >>> 16;
+      const left = (recentLast - offset) | 0;
+      if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
+      if ((flags & WRITE) !== writing) {
+        if (writing !== 0) break;
+        writing = WRITE;
+        chain.endReadable(index, byteLength >>> 0);
+      }
+      const sum = (byteLength + length) | 0;
+      if (sum >>> 0 < length >>> 0 || to === end) break;
+      byteLength = sum;
+      segments[to] = offset;
+      segments[(to + 1) | 0] = length;
+      to = (to + 4) | 0;
+      index = (index + 1) | 0;
+      if (index === entries) return chain.end(index, byteLength >>> 0, writing);
+    }
+    this.tables.table.set(words, (first << 2) >>> 0, entries);
+    this.at.set(index, offset + recentLow, high, length, flags << 16);
+    this.rest.begin(chain, index, byteLength >>> 0, writing);
+    return this.readEntries();
   }
 
   private readRest(chain: QueueChain, limit: number): boolean {
@@ -126,39 +197,10 @@ export class PackedChainReader {
     return this.tables.open(this.at.address, this.at.length);
   }
 
-  /** Reads all entries of a table, in order. Of their flags only write has a meaning, and their id has none (2.8.7). */
+  /** Reads all entries of the open table, in order. Of their flags only write has a meaning, and their id has none (2.8.7). */
   private walkTable(chain: QueueChain): boolean {
-    const WRITE: typeof DescriptorFlag.write = 2;
-    const { numbers, capacity } = chain;
-    const { words, entries } = this.tables.table;
-    const { recentStart, recentEnd } = this.memory;
-    const base = this.tables.table.offset >>> 2;
-    let count = 0;
-    let byteLength = 0;
-    let writing = 0;
-    let address: number;
-    let length: number;
-    let flags: number;
-    for (;;) {
-      const at = base + (count << 2);
-      address = words[at + 1]! * 4294967296 + words[at]!;
-      length = words[at + 2]!;
-      flags = words[at + 3]! >>> 16;
-      if ((flags & WRITE) !== writing) {
-        if (writing !== 0) break;
-        writing = WRITE;
-        chain.endReadable(count, byteLength);
-      }
-      if (!(address >= recentStart && address + length <= recentEnd) || length === 0 || count === capacity) break;
-      const to = count << 1;
-      numbers[to] = address;
-      numbers[to + 1] = length;
-      count++;
-      byteLength += length;
-      if (count === entries) return chain.end(count, byteLength, writing);
-    }
-    this.at.set(count, address, length, flags << 16);
-    this.rest.begin(chain, count, byteLength, writing);
+    this.at.load(this.tables.table, 0);
+    this.rest.begin(chain, 0, 0, 0);
     return this.readEntries();
   }
 

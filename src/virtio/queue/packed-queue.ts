@@ -17,9 +17,10 @@ import { ChainState, type QueueChain } from './queue-chain.js';
 import { RingQueue } from './ring-queue.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 
-/** Words of a descriptor: length, and id (low half) with flags (high half). */
+/** Words of a descriptor: length, and id (low half) with flags (high half), which are also its last half. */
 const LENGTH = 2;
 const CONTROL = 3;
+const FLAGS_HALF = 7;
 const EVENT_FLAGS = EventSuppression.flags / 2;
 const NONE = -1;
 const BUFFER_IDS = 65536;
@@ -40,6 +41,7 @@ export class PackedQueue extends RingQueue {
   declare private readonly device: GuestAccess;
   /** The ring, for plain accesses. */
   declare private readonly words: Uint32Array;
+  declare private readonly halves: Uint16Array;
   declare private readonly reader: PackedChainReader;
   /** 1 for each buffer ID in flight: any 16-bit number may be one. */
   private readonly ids = new Uint8Array(BUFFER_IDS);
@@ -70,6 +72,7 @@ export class PackedQueue extends RingQueue {
     const { available, used } = setup.position ?? START;
     this.ring = areas.descriptors;
     this.words = areas.descriptors.words;
+    this.halves = areas.descriptors.halves;
     this.driver = areas.driver;
     this.device = areas.device;
     this.reader = new PackedChainReader(
@@ -115,7 +118,7 @@ export class PackedQueue extends RingQueue {
 
   /** How many descriptors from the next one on look available, a window at most; the next one itself is not asked. */
   private scan(): number {
-    const { words, size } = this;
+    const { halves, size } = this;
     let state = this.availableState;
     let at = this.next;
     for (let count = 1; count < WINDOW; count++) {
@@ -123,7 +126,7 @@ export class PackedQueue extends RingQueue {
         at = 0;
         state ^= STATE;
       }
-      if (((words[(at << 2) + CONTROL]! >>> 16) & STATE) !== state) return count;
+      if ((halves[(at << 3) + FLAGS_HALF]! & STATE) !== state) return count;
     }
     return WINDOW;
   }
@@ -133,7 +136,7 @@ export class PackedQueue extends RingQueue {
    * across this ordered one, so that what the driver wrote before it made the descriptors of the scan available is visible.
    */
   private acquireNext(): boolean {
-    return ((this.ring.acquire32((this.next << 2) + CONTROL) >>> 16) & STATE) === this.availableState;
+    return (this.ring.acquire16((this.next << 3) + FLAGS_HALF) & STATE) === this.availableState;
   }
 
   private arm(): void {
@@ -143,11 +146,11 @@ export class PackedQueue extends RingQueue {
 
   protected take(): QueueChain | null {
     if (this.visible <= 0) return null;
-    const chain = this.idle;
+    const chain = this.chains[this.idle]!;
     if (!this.reader.read(chain, this.next, this.availableState, this.size - this.inUse)) return null;
     if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
     this.ids[chain.head] = 1;
-    this.idle = chain.link!;
+    this.idle = chain.link;
     this.taken++;
     chain.state = TAKEN;
     this.advance(chain.descriptors);
@@ -178,7 +181,7 @@ export class PackedQueue extends RingQueue {
     else this.deferFirst(at + CONTROL, control);
     this.ids[chain.head] = 0;
     chain.link = this.idle;
-    this.idle = chain;
+    this.idle = chain.place;
     this.used++;
     chain.state = IDLE;
     this.skip(chain.descriptors);

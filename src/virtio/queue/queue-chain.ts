@@ -23,13 +23,24 @@ export const ChainState = {
 } as const;
 
 const TAKEN = ChainState.taken;
+/** The link of the last idle chain. */
+export const NO_CHAIN = -1;
+
+/** What the chains of a queue have in common. */
+interface ChainShares {
+  readonly room: Uint32Array;
+  readonly memory: MemoryMap;
+  readonly budget: SegmentBudget;
+}
 
 export class QueueChain extends SegmentList implements Chain {
   declare readonly readable: ReadableSegments;
   declare readonly writable: WritableSegments;
   declare private readonly owner: ChainOwner;
-  /** The next idle one, while this one is idle. */
-  link: QueueChain | null = null;
+  /** Its number among the chains of the queue. */
+  readonly place: number;
+  /** The number of the next idle one, while this one is idle; NO_CHAIN at the end. */
+  link = NO_CHAIN;
   head = 0;
   state: number = ChainState.idle;
   /** Descriptors of the ring that the chain occupies. */
@@ -37,17 +48,13 @@ export class QueueChain extends SegmentList implements Chain {
   /** What the device reported, while it is held. */
   written = 0;
 
-  constructor(owner: ChainOwner, room: Float64Array, memory: MemoryMap, budget: SegmentBudget) {
-    super(room, memory, budget, owner.faults);
+  constructor(owner: ChainOwner, place: number, { room, memory, budget }: ChainShares) {
+    super(room, place, memory, budget, owner.faults);
     this.owner = owner;
+    this.place = place;
+    this.link = place - 1;
     this.readable = new ReadableSegments(this);
     this.writable = new WritableSegments(this);
-  }
-
-  /** Puts itself in front of a list of idle ones. */
-  before(rest: QueueChain): this {
-    this.link = rest;
-    return this;
   }
 
   get usable(): boolean {
@@ -60,11 +67,11 @@ export class QueueChain extends SegmentList implements Chain {
 }
 
 /**
- * The chains of a queue, linked: one more than can be in flight, because no more are than the ring has descriptors, so that
- * there always is an idle one.
+ * The chains of a queue, all idle and linked from the last to the first: one more than can be in flight, because no more are
+ * than the ring has descriptors, so that there always is an idle one. Links are numbers: storing a reference costs more.
  */
-export function makeChains(owner: ChainOwner, memory: MemoryMap, queueSize: number): QueueChain {
-  const budget = new SegmentBudget(queueSize);
-  const chains = makeRoom(queueSize + 1).map((room) => new QueueChain(owner, room, memory, budget));
-  return chains.reduce((rest, chain) => chain.before(rest));
+export function makeChains(owner: ChainOwner, memory: MemoryMap, queueSize: number): QueueChain[] {
+  const count = queueSize + 1;
+  const shares = { room: makeRoom(count), memory, budget: new SegmentBudget(queueSize) };
+  return Array.from({ length: count }, (_, place) => new QueueChain(owner, place, shares));
 }

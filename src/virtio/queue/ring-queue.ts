@@ -4,7 +4,7 @@ import type { Chain } from './chain.js';
 import { QueueError, type QueueRule } from './errors.js';
 import { InOrder } from './in-order.js';
 import type { MemoryMap } from './memory-map.js';
-import { type ChainOwner, ChainState, makeChains, type QueueChain } from './queue-chain.js';
+import { type ChainOwner, ChainState, makeChains, NO_CHAIN, type QueueChain } from './queue-chain.js';
 import type { QueueCounters, QueueEngine } from './queue-engine.js';
 import type { RingFaults } from './ring-faults.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
@@ -24,12 +24,13 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   declare readonly features: bigint;
   failure: QueueError | null = null;
   declare readonly faults: RingFaults;
-  /** The chain to take next: of those that are idle, the one used last, which the cache still has. */
-  declare protected idle: QueueChain;
+  declare protected readonly chains: readonly QueueChain[];
+  /** The number of the chain to take next: of those that are idle, the one used last, which the cache still has. */
+  protected idle = 0;
   /** Whether the driver shall kick. */
   protected kicks = true;
   declare private readonly hooks: QueueHooks;
-  declare private readonly memory: MemoryMap;
+  declare protected readonly memory: MemoryMap;
   declare private readonly order: InOrder | null;
   running = true;
   /**
@@ -57,7 +58,8 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
       fail: (rule, detail) => this.breakRule(rule, detail),
       starve: () => this.starve(),
     };
-    this.idle = makeChains(this, memory, setup.size);
+    this.chains = makeChains(this, memory, setup.size);
+    this.idle = setup.size;
     this.choosePlain();
   }
 
@@ -131,7 +133,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** There was no room for a chain: takes back what idle chains hold, and tries once more. */
   private takeStarved(): QueueChain | null {
     this.starved = false;
-    for (let idle: QueueChain | null = this.idle; idle !== null; idle = idle.link) idle.shrink();
+    for (let idle = this.idle; idle !== NO_CHAIN; idle = this.chains[idle]!.link) this.chains[idle]!.shrink();
     const chain = this.take();
     this.waiting = this.starved && this.inFlight > 0;
     if (this.starved && !this.waiting) this.fail(new QueueError('chain-length', 'a chain lies in too many regions'));

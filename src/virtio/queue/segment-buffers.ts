@@ -50,16 +50,16 @@ abstract class SegmentBuffers implements ChainBuffers {
   }
 
   region(segment: number): QueueRegion {
-    const { memory } = this.chain;
-    return memory.regions[memory.find(this.address(segment))]!;
+    const { chain } = this;
+    return chain.memory.regions[chain.region(this.checked(segment))]!;
   }
 
   address(segment: number): number {
-    return this.chain.address(this.checked(segment));
+    return this.region(segment).gpa + this.offset(segment);
   }
 
   offset(segment: number): number {
-    return this.address(segment) - this.region(segment).gpa;
+    return this.chain.offset(this.checked(segment));
   }
 
   length(segment: number): number {
@@ -83,7 +83,8 @@ abstract class SegmentBuffers implements ChainBuffers {
         continue;
       }
       const count = Math.min(length - skip, total - done);
-      this.reach(transfer, this.chain.address(i) + skip, count, argument, done);
+      const access = this.access(i);
+      if (access.usable) transfer(access, this.chain.offset(i) + skip, count, argument, done);
       done += count;
       skip = 0;
     }
@@ -95,17 +96,9 @@ abstract class SegmentBuffers implements ChainBuffers {
     return Math.max(0, Math.min(wanted, this.byteLength - position));
   }
 
-  private reach<Argument>(
-    transfer: Transfer<Argument>,
-    address: number,
-    length: number,
-    argument: Argument,
-    done: number,
-  ): void {
-    const { memory } = this.chain;
-    const region = memory.find(address);
-    const access = memory.accesses[region]!;
-    if (access.usable) transfer(access, memory.offset(region, address), length, argument, done);
+  private access(segment: number): GuestAccess {
+    const { chain } = this;
+    return chain.memory.accesses[chain.region(segment)]!;
   }
 
   private checked(segment: number): number {

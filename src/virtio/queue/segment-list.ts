@@ -4,26 +4,33 @@ import type { MemoryMap } from './memory-map.js';
 import type { RingFaults } from './ring-faults.js';
 import type { SegmentBudget } from './segment-budget.js';
 
-/** Numbers for each segment: its address, and its length in bytes. */
-const NUMBERS = 2;
-/** Segments that each list has room for; longer chains make it grow. */
-const FIRST_SEGMENTS = 8;
+/** Words for each segment: offset in its region, length in bytes, number of the region where they differ, and one more. */
+const WORDS = 4;
+const WORDS_SHIFT = 2;
+const LENGTH = 1;
+const REGION = 2;
+/** Instead of the number of a region. */
+const SEVERAL = -1;
+/** Segments that each list has room for; longer chains get an array of their own. */
+const FIRST_SEGMENTS = 16;
 
-/** The room of `count` lists, in one piece. */
-export function makeRoom(count: number): Float64Array[] {
-  const size = FIRST_SEGMENTS * NUMBERS;
-  const all = new Float64Array(count * size);
-  return Array.from({ length: count }, (_, i) => all.subarray(i * size, (i + 1) * size));
+/** The room of `count` lists. */
+export function makeRoom(count: number): Uint32Array {
+  return new Uint32Array(count * FIRST_SEGMENTS * WORDS);
 }
 
 export class SegmentList {
   declare readonly memory: MemoryMap;
   declare private readonly budget: SegmentBudget;
   declare private readonly faults: RingFaults;
-  /** The room it has from the start. */
-  declare private readonly room: Float64Array;
-  /** Address and length of each segment; each lies in one region. */
-  declare numbers: Float64Array;
+  /** The room it has from the start: a part of what all lists share, so that most chains use one array. */
+  declare private readonly room: Uint32Array;
+  private readonly roomStart: number;
+  /** The segments, from `start` on; each lies in one region. */
+  declare words: Uint32Array;
+  start = 0;
+  /** The region of all segments, or SEVERAL. */
+  common = 0;
   /** Segments that there is room for. */
   capacity = FIRST_SEGMENTS;
   count = 0;
@@ -32,20 +39,30 @@ export class SegmentList {
   readableBytes = 0;
   writableBytes = 0;
 
-  constructor(room: Float64Array, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
+  constructor(room: Uint32Array, place: number, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
     this.room = room;
-    this.numbers = room;
+    this.roomStart = place * FIRST_SEGMENTS * WORDS;
+    this.words = room;
+    this.start = this.roomStart;
     this.memory = memory;
     this.budget = budget;
     this.faults = faults;
   }
 
-  address(segment: number): number {
-    return this.numbers[segment * NUMBERS]!;
+  region(segment: number): number {
+    return this.common === SEVERAL ? this.words[this.at(segment) + REGION]! : this.common;
+  }
+
+  offset(segment: number): number {
+    return this.words[this.at(segment)]!;
   }
 
   length(segment: number): number {
-    return this.numbers[segment * NUMBERS + 1]!;
+    return this.words[this.at(segment) + LENGTH]!;
+  }
+
+  private at(segment: number): number {
+    return this.start + (segment << WORDS_SHIFT);
   }
 
   /** The first `count` segments, of so many bytes, are the readable ones. */
@@ -54,8 +71,21 @@ export class SegmentList {
     this.readableBytes = byteLength;
   }
 
-  /** These are all segments; `writing` is 0 where all are readable. False where the chain is 2^32 bytes long or longer. */
+  /** More than the first `count` segments, which are all in the recent region, may lie in any. */
+  beginRest(count: number): void {
+    this.count = count;
+    this.common = SEVERAL;
+    for (let i = 0; i < count; i++) this.words[this.at(i) + REGION] = this.memory.recent;
+  }
+
+  /** These are all segments, in the recent region. See `endRest`. */
   end(count: number, byteLength: number, writing: number): boolean {
+    this.common = this.memory.recent;
+    return this.endRest(count, byteLength, writing);
+  }
+
+  /** These are all segments; `writing` is 0 where all are readable. False where the chain is 2^32 bytes long or longer. */
+  endRest(count: number, byteLength: number, writing: number): boolean {
     if (writing === 0) this.endReadable(count, byteLength);
     this.count = count;
     this.writableBytes = byteLength - this.readableBytes;
@@ -74,12 +104,17 @@ export class SegmentList {
       if (writable && this.memory.regions[region]!.readonly) return this.refuse('buffer-readonly', address, length);
       if (this.count === this.capacity && !this.grow()) return this.faults.starve();
       const here = Math.min(length - done, this.memory.left(region, address + done));
-      this.numbers[this.count * NUMBERS] = address + done;
-      this.numbers[this.count * NUMBERS + 1] = here;
-      this.count++;
+      this.put(region, this.memory.offset(region, address + done), here);
       done += here;
     }
     return true;
+  }
+
+  private put(region: number, offset: number, length: number): void {
+    const at = this.at(this.count++);
+    this.words[at] = offset;
+    this.words[at + LENGTH] = length;
+    this.words[at + REGION] = region;
   }
 
   private refuse(rule: QueueRule, address: number, length: number): false {
@@ -88,10 +123,11 @@ export class SegmentList {
 
   private grow(): boolean {
     if (!this.budget.take(this.capacity)) return false;
+    const words = new Uint32Array(2 * this.capacity * WORDS);
+    words.set(this.words.subarray(this.start, this.start + this.capacity * WORDS));
     this.capacity *= 2;
-    const numbers = new Float64Array(this.capacity * NUMBERS);
-    numbers.set(this.numbers);
-    this.numbers = numbers;
+    this.words = words;
+    this.start = 0;
     return true;
   }
 
@@ -99,6 +135,7 @@ export class SegmentList {
   shrink(): void {
     this.budget.give(this.capacity - FIRST_SEGMENTS);
     this.capacity = FIRST_SEGMENTS;
-    this.numbers = this.room;
+    this.words = this.room;
+    this.start = this.roomStart;
   }
 }

@@ -1,5 +1,5 @@
 /** Reading the chains of a split ring (2.7.5). */
-import type { DescriptorFlag } from '../spec/index.js';
+import { DESCRIPTOR_SIZE, DescriptorFlag } from '../spec/index.js';
 import { ChainRest } from './chain-rest.js';
 import { Descriptor, describeTable, hasNext, isIndirect, isWritable } from './descriptor.js';
 import type { DescriptorTable } from './descriptor-table.js';
@@ -16,8 +16,8 @@ export class SplitChainReader {
   declare private readonly tables: IndirectTables;
   declare private readonly rest: ChainRest;
   private readonly indirect: boolean;
-  /** The descriptor that took more than the loop of `read`. */
-  private readonly at = new Descriptor();
+  /** The descriptor that took more than the loop of the queue. */
+  readonly at = new Descriptor();
 
   constructor(ring: DescriptorTable, indirect: boolean, memory: MemoryMap, faults: RingFaults) {
     this.ring = ring;
@@ -29,70 +29,39 @@ export class SplitChainReader {
   }
 
   /**
-   * Reads the chain that begins at `head`, below the queue size. False where a rule was broken, or there is no room.
-   *
-   * `table` is the ring or, for a chain that is all in one, an indirect table. Every word is read once. What a chain costs is
-   * decided here and in the like of this for packed rings: the loop leaves everything unusual to others, makes no calls
-   * until the end, and has its constants written out, because a name of the module is looked up at each use.
+   * Whether there is the usual indirect table at `offset` of the recent region, for a descriptor of the ring with these flags
+   * that begins a chain: any other is for `enter`.
    */
-  read(chain: SegmentList, table: DescriptorTable, head: number): boolean {
-    const NEXT: typeof DescriptorFlag.next = 1;
-    const WRITE: typeof DescriptorFlag.write = 2;
-    const INDIRECT: typeof DescriptorFlag.indirect = 4;
-    const { numbers, capacity } = chain;
-    const { words, entries } = table;
-    const { recentStart, recentEnd } = this.memory;
-    const base = table.offset >>> 2;
-    // The mask changes nothing, but shows that sums of indices are small integers.
-    let index = head & 0x7fff;
-    let count = 0;
-    let byteLength = 0;
-    let writing = 0;
-    let address: number;
-    let length: number;
-    let control: number;
-    for (;;) {
-      const at = base + (index << 2);
-      address = words[at + 1]! * 4294967296 + words[at]!;
-      length = words[at + 2]!;
-      control = words[at + 3]!;
-      if ((control & (WRITE | INDIRECT)) !== writing) {
-        if (writing !== 0 || (control & INDIRECT) !== 0) break;
-        writing = WRITE;
-        chain.endReadable(count, byteLength);
-      }
-      if (!(address >= recentStart && address + length <= recentEnd) || length === 0 || count === capacity) break;
-      const to = count << 1;
-      numbers[to] = address;
-      numbers[to + 1] = length;
-      count++;
-      byteLength += length;
-      if ((control & NEXT) === 0) return chain.end(count, byteLength, writing);
-      index = control >>> 16;
-      if (index >= entries) break;
-    }
-    this.at.set(index, address, length, control);
-    return this.readOn(chain, table, count, byteLength, writing);
+  opens(offset: number, length: number, flags: number): boolean {
+    if (!this.indirect || (flags & DescriptorFlag.next) !== 0) return false;
+    return ((offset | length) & (DESCRIPTOR_SIZE - 1)) === 0 && length >>> 4 <= this.ring.entries;
   }
 
-  /** Goes on with the descriptor that `read` has stopped at. A chain that is all in one table starts again there. */
-  private readOn(
+  /**
+   * Goes on with descriptor `at`, where the loop of the queue has stopped: it is in the ring, or in the table of so many
+   * entries that begins at word `first` of other words. The chain has `count` segments of so many bytes. False where a rule
+   * was broken, or there is no room.
+   */
+  readOn(
     chain: SegmentList,
-    table: DescriptorTable,
+    words: Uint32Array,
+    first: number,
+    entries: number,
     count: number,
     byteLength: number,
     writing: number,
   ): boolean {
-    const { index, control } = this.at;
-    if (index >= table.entries) return this.refuseNext(index, table);
-    if (count === 0 && isIndirect(control)) return this.enter(table) && this.read(chain, this.tables.table, 0);
+    if (words.length === 0) return this.faults.fail('area', 'the guest memory has been unmapped');
     this.rest.begin(chain, count, byteLength, writing);
-    return this.readRest(chain, table);
+    if (words === this.ring.words) return this.readRest(chain, this.ring);
+    this.tables.table.set(words, first * 4, entries);
+    return this.readRest(chain, this.tables.table);
   }
 
   private readRest(chain: SegmentList, table: DescriptorTable): boolean {
     const { at, rest } = this;
     let from = table;
+    if (at.index >= from.entries) return this.refuseNext(at.index, from);
     for (let left = this.ring.entries - chain.count; left > 0; left--) {
       for (; isIndirect(at.control); from = this.tables.table) {
         if (!this.enter(from)) return false;
