@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DevicePort, inlineDevices, NativeDispatcher, RegionServerThread } from 'ioregion/ioregion';
+import { type DeviceModule, DevicePort, inlineDevices, NativeDispatcher, RegionServerThread } from 'ioregion/ioregion';
 import { Kvm, Vcpu, type VcpuOptions, type Vm } from 'ioregion/kvm';
 import { GuestMemory } from 'ioregion/memory';
 import { Disposables, EventFd, Fd, socketpair } from 'ioregion/native';
@@ -67,8 +67,8 @@ function describeFunction(
   memory: FunctionModuleOptions['memory'],
   dataPlane: DataPlane,
   { interrupts, kicks }: Required<Wiring>,
+  device: DeviceModule,
 ): FunctionModuleOptions {
-  const device = { module: built('test/support/echo-device.js'), options: { queues: QUEUES } };
   const common = { device, dataPlane, memory, bars: BARS, interrupts, log: 'stderr' as const, function: FLAGS };
   return dataPlane === 'worker' ? { ...common, kicks } : common;
 }
@@ -77,13 +77,17 @@ interface Attachment {
   readonly vcpu: VcpuOptions;
   close(): Promise<void>;
 }
-type Attach = (machine: Machine, dataPlane: DataPlane) => Promise<Attachment>;
+type Attach = (machine: Machine, dataPlane: DataPlane, device: DeviceModule) => Promise<Attachment>;
+
+const ECHO = { module: built('test/support/echo-device.js'), options: { queues: QUEUES } };
+/** Of examples/: it has one queue, and its BARs look the same. */
+const REVERSE = { module: built('examples/reverse-device.js') };
 
 /** On the vCPU's own Worker. */
-const inline: Attach = async ({ vm, memory }, dataPlane) => {
+const inline: Attach = async ({ vm, memory }, dataPlane, device) => {
   const number = vm.fd.number;
   const wiring = { interrupts: { kind: 'kvm', vm: number }, kicks: { kind: 'kvm', vm: number } } as const;
-  const options = describeFunction(memory.share(), dataPlane, wiring);
+  const options = describeFunction(memory.share(), dataPlane, wiring, device);
   const devices = REGIONS.map(({ name, space, gpa, size }) => {
     const device = { module: FUNCTION_MODULE, options: { ...options, region: name } };
     return { space, address: gpa, size, device };
@@ -92,12 +96,13 @@ const inline: Attach = async ({ vm, memory }, dataPlane) => {
 };
 
 /** On a region server's thread. */
-const thread: Attach = async ({ vm, memory, routes }, dataPlane) => {
+const thread: Attach = async ({ vm, memory, routes }, dataPlane, device) => {
   const irqfds = new IrqfdVectors(vm.interrupts, routes, VECTORS);
   const eventfds = irqfds.eventfds.map((eventfd) => eventfd.number);
   const { firstGsi } = irqfds;
   const interrupts = { kind: 'irqfds', eventfds, routes: routes.share(), firstGsi } as const;
-  const options = describeFunction(memory.share(), dataPlane, { interrupts, kicks: { kind: 'kvm', vm: vm.fd.number } });
+  const wiring = { interrupts, kicks: { kind: 'kvm', vm: vm.fd.number } } as const;
+  const options = describeFunction(memory.share(), dataPlane, wiring, device);
   const [vmmEnd, deviceEnd] = socketpair('seqpacket');
   const regions = REGIONS.map(({ name }, userData) => ({
     name,
@@ -120,11 +125,11 @@ const thread: Attach = async ({ vm, memory, routes }, dataPlane) => {
 };
 
 /** In another process. */
-const process: Attach = async ({ vm, memory, routes }, dataPlane) => {
+const process: Attach = async ({ vm, memory, routes }, dataPlane, device) => {
   const doorbells = [{ space: 'mmio', address: BARS[4]!, size: 0x4000 } as const];
   const wiring = new RemoteWiring({ vm, routes, vectors: VECTORS, doorbells });
   const { fds, regions } = memory.share();
-  const options = describeFunction({ fds: ['memory'], regions }, dataPlane, wiring);
+  const options = describeFunction({ fds: ['memory'], regions }, dataPlane, wiring, device);
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-port-'));
   const path = join(directory, 'port');
   const port = DevicePort.listen(path);
@@ -136,7 +141,7 @@ const process: Attach = async ({ vm, memory, routes }, dataPlane) => {
     '--options',
     JSON.stringify(options),
   ];
-  const device = new NodeProcess(built('src/cli/ioregion.js'), args);
+  const child = new NodeProcess(built('src/cli/ioregion.js'), args);
   const connection = await port.accept();
   const offers = REGIONS.map((region, userData) => ({ ...region, userData }));
   const channel = connection.offer(offers, { ...wiring.fds, memory: new Fd(fds[0]!) }).get('default')!;
@@ -148,7 +153,7 @@ const process: Attach = async ({ vm, memory, routes }, dataPlane) => {
     connection.close();
     port.close();
     rmSync(directory, { recursive: true });
-    expect(await device.exited).toMatchObject({ code: 0, stderr: '' });
+    expect(await child.exited).toMatchObject({ code: 0, stderr: '' });
     wiring.close();
   };
   return { vcpu: { dispatcher }, close };
@@ -200,6 +205,7 @@ async function withGuest(
   attach: Attach,
   dataPlane: DataPlane,
   check: (machine: Machine, run: (ops: readonly Op[]) => Promise<bigint[]>, vcpu: Vcpu) => Promise<void>,
+  device: DeviceModule = ECHO,
 ): Promise<void> {
   using undo = new Disposables();
   const memory = GuestMemory.create(1 << 20);
@@ -209,7 +215,7 @@ async function withGuest(
   vm.memory.add(memory.regions[0]!);
   vm.interrupts.createIrqchip();
   const machine = { kvm, vm, memory, routes: GsiRoutes.create(vm) };
-  const attachment = await attach(machine, dataPlane);
+  const attachment = await attach(machine, dataPlane, device);
   const vcpu = await Vcpu.create(vm, 0, attachment.vcpu);
   const bytes = memory.regions[0]!.mapping.bytes;
   installGuest(bytes, await loadGuest('oplist', 'protected'));
@@ -272,6 +278,16 @@ describeWhere([kvmDevice], 'a guest drives a virtio device', () => {
         expect(Number(status)).toBe(0);
         expect(isKickTaken(vm)).toBe(false);
       });
+    });
+
+    it('and which is the one of the examples', async () => {
+      const check = async ({ memory }: Machine, run: (ops: readonly Op[]) => Promise<bigint[]>) => {
+        const queue = new SplitDriver(memory);
+        queue.send(Buffer.from('stressed'));
+        await run([mmioWrite(queue.areas.driverArea + 2n, 2, 0), ...initialize(queue), ...exchange(queue, 1)]);
+        expect(Buffer.from(queue.answer(0)).toString()).toBe('desserts');
+      };
+      await withGuest(attach, 'worker', check, REVERSE);
     });
 
     it('and its kicks carry notification data, by a region with posted writes', async () => {
