@@ -1,9 +1,9 @@
 /** Option values of `ioregion run`, from text to descriptions. */
 import { InvalidArgumentError } from 'commander';
+import { isAttach } from '../vmm/attach/device-spec.js';
 import type { Attach, DiskDescription, NetDescription } from '../vmm/index.js';
 
 const UNITS: Readonly<Record<string, number>> = { '': 2 ** 20, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-const PLACEMENTS: readonly string[] = ['inline', 'thread', 'process'] satisfies Attach[];
 
 /** `512M`, `2G`; without a unit in MiB. Bytes. */
 export function parseMemory(text: string): number {
@@ -41,10 +41,10 @@ export function parseNet(text: string, before: readonly NetDescription[] = []): 
   return [...before, { tap, ...(mac === undefined ? {} : { mac }), ...placement(settings) }];
 }
 
-/** `inline`, `thread` or `process`. */
+/** `inline`, `thread`, `process`, or `vhost-user:` and the path of a socket. */
 export function parseAttach(text: string): Attach {
-  if (!PLACEMENTS.includes(text)) throw new InvalidArgumentError(`It must be one of ${PLACEMENTS.join(', ')}.`);
-  return text as Attach;
+  if (!isAttach(text)) throw new InvalidArgumentError('It must be inline, thread, process or vhost-user:PATH.');
+  return text;
 }
 
 function placement(settings: ReadonlyMap<string, string>): { attach?: Attach } {

@@ -3,11 +3,17 @@ import type { DeviceModule } from '../../ioregion/server/device-module.js';
 
 /**
  * `inline`: registers on the board's thread. `thread`: on a thread of their own. `process`: in another process. The
- * queues have a Worker of their own each time, and kicks are ioeventfds.
+ * queues have a Worker of their own each time, and kicks are ioeventfds. `vhost-user:` and the path of a socket: the queues
+ * are served by the backend there, and options of the device are the backend's business.
  */
-export type Attach = 'inline' | 'thread' | 'process';
+export type Attach = 'inline' | 'thread' | 'process' | `vhost-user:${string}`;
 
-export const ATTACHMENTS: readonly Attach[] = ['inline', 'thread', 'process'];
+export const VHOST_USER = 'vhost-user:';
+
+export function isAttach(text: string): text is Attach {
+  if (text.startsWith(VHOST_USER)) return text.length > VHOST_USER.length;
+  return text === 'inline' || text === 'thread' || text === 'process';
+}
 
 export interface DeviceSpec {
   /** For messages. */
@@ -19,6 +25,8 @@ export interface DeviceSpec {
   /** Bytes of device configuration space. */
   readonly configLength: number;
   readonly attach: Attach;
+  /** Virtio device ID, for devices that a vhost-user backend may serve. */
+  readonly deviceType?: number;
   /** Throws what the device would, on the machine's own thread. */
   readonly check?: () => Promise<void>;
 }

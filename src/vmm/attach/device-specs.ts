@@ -2,8 +2,9 @@
 import { BlockDevice, type BlockDeviceOptions } from '../../virtio/devices/blk/index.js';
 import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js';
 import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
+import { DeviceType } from '../../virtio/spec/index.js';
 import { MachineOptionError } from '../errors.js';
-import { ATTACHMENTS, type Attach, type CustomDeviceOptions, type DeviceSpec } from './device-spec.js';
+import { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach, VHOST_USER } from './device-spec.js';
 
 interface Placed {
   /** Where the device runs. Default `inline`. */
@@ -25,6 +26,7 @@ export interface DeviceDescriptions {
   readonly devices?: readonly CustomDeviceOptions[];
 }
 
+const NOT_AN_ATTACH = 'attach is inline, thread, process, or vhost-user: and the path of a socket';
 const moduleOf = (name: string): string => new URL(`../../virtio/devices/${name}/index.js`, import.meta.url).href;
 /** Bytes of `struct virtio_blk_config`, `virtio_net_config` and `virtio_console_config`, as the devices have them. */
 const ConfigLength = { blk: 60, net: 12, console: 12, rng: 0 } as const;
@@ -49,16 +51,16 @@ export function deviceSpecs({
     ...devices.map(({ name, attach = 'inline', ...rest }) => ({ ...rest, attach, name: name ?? rest.device.module })),
   ];
   for (const { attach, name } of specs) {
-    const isKnown = ATTACHMENTS.includes(attach);
-    if (!isKnown) throw new MachineOptionError(`${name}: attach is one of ${ATTACHMENTS.join(', ')}, not ${attach}`);
+    if (!isAttach(attach)) throw new MachineOptionError(`${name}: ${NOT_AN_ATTACH}, not ${attach}`);
   }
   return specs;
 }
 
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
 function diskSpec({ attach, ...options }: DiskDescription): DeviceSpec {
-  const check = async (): Promise<void> => await BlockDevice.open(options).close();
-  return { ...spec('blk', options.path, options, options.queues ?? 1, attach), check };
+  const made = { ...spec('blk', options.path, options, options.queues ?? 1, attach), deviceType: DeviceType.block };
+  if (attach?.startsWith(VHOST_USER)) return made;
+  return { ...made, check: async () => await BlockDevice.open(options).close() };
 }
 
 function spec(

@@ -8,36 +8,42 @@ import { BarAllocator, PCI_SLOTS } from '../pci/index.js';
 import { attachInline } from './attach-inline.js';
 import { attachProcess } from './attach-process.js';
 import { attachThread } from './attach-thread.js';
+import { attachVhostUser } from './attach-vhost-user.js';
 import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
-import type { Attach, DeviceSpec } from './device-spec.js';
+import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 
-export type { Attach, CustomDeviceOptions, DeviceSpec } from './device-spec.js';
+export { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach } from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
 
-const ATTACH: Readonly<Record<Attach, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
+const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
   inline: attachInline,
   thread: attachThread,
   process: attachProcess,
 };
 
+/** What can be told before there is a VM. @throws what the devices throw, MachineOptionError where there are too many */
+export async function checkDevices(specs: readonly DeviceSpec[]): Promise<void> {
+  if (specs.length >= PCI_SLOTS) throw new MachineOptionError(`there are ${PCI_SLOTS - 1} slots for devices`);
+  for (const { check } of specs) await check?.();
+}
+
 /**
  * Attaches the devices in the slots from 1 on; `closing` gets what must happen at the end.
- * @throws what the devices throw, MachineOptionError where there are too many
+ * @throws what the devices throw
  */
 export async function attachDevices(
   specs: readonly DeviceSpec[],
   context: Omit<AttachContext, 'bars' | 'pinGsi'>,
   closing: (() => Promise<void>)[],
 ): Promise<SlotOptions[]> {
-  if (specs.length >= PCI_SLOTS) throw new MachineOptionError(`there are ${PCI_SLOTS - 1} slots for devices`);
-  for (const { check } of specs) await check?.();
   const allocator = new BarAllocator();
   const slots: SlotOptions[] = [];
   for (const [index, spec] of specs.entries()) {
     const { queues, configLength } = spec;
     const bars = allocator.place(functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false }));
     const pinGsi = index < Gsi.pciCount ? Gsi.firstPci + index : undefined;
-    const attachment = await ATTACH[spec.attach](spec, { ...context, bars, pinGsi });
+    const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
+    const attachment = await attach(spec, { ...context, bars, pinGsi });
     closing.push(() => attachment.close());
     slots.push({ slot: index + 1, ...attachment.slot });
   }

@@ -1,9 +1,10 @@
 /** The devices of a PC that are not virtio, and the PCI bus with those that are: what answers a guest's accesses. */
+import type { RegisterDevice } from '../../ioregion/device.js';
 import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { Interrupts } from '../../kvm/interrupts.js';
 import { createFunction, type FunctionModuleOptions } from '../../virtio/pci/index.js';
-import { WindowMap } from '../../virtio/pci/window-map.js';
+import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
 import { Cmos } from '../devices/cmos.js';
 import { DebugExit } from '../devices/debug-exit.js';
 import { gsiLine } from '../devices/irq-line.js';
@@ -20,13 +21,16 @@ import {
   openForwardedFunction,
   PciBus,
 } from '../pci/index.js';
+import { counted, createAccessCounts, type SharedAccessCounts } from './access-counts.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
+import { openVhostUserFunction, type VhostUserFunction } from './vhost-user-function.js';
 
-/** A slot of the bus: a function that is made on the board's thread, or one that is elsewhere. */
+/** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
 export interface SlotOptions {
   readonly slot: number;
   readonly here?: FunctionModuleOptions;
   readonly elsewhere?: ForwardedFunction;
+  readonly vhostUser?: VhostUserFunction;
 }
 
 /** Plain data: the board is made on the thread that serves it. Descriptors stay those of the machine. */
@@ -39,6 +43,7 @@ export interface BoardOptions {
   /** `PowerManagement.words`. */
   readonly power: SharedArrayBuffer;
   readonly slots: readonly SlotOptions[];
+  readonly accesses: SharedAccessCounts;
 }
 
 /** A part of the guest's address space. */
@@ -61,40 +66,62 @@ function place(name: string, space: 'mmio' | 'pio', { start, end }: Range): Omit
 /** The parts in the order of BOARD_PLACES. @throws what the devices of its slots throw */
 export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> {
   const bus = new PciBus();
+  const { accesses } = options;
   for (const slot of options.slots) await plug(bus, slot);
   const devices = [
     ports(options, bus),
-    new Ecam(bus),
-    bus.window('mmio', PCI_MEMORY.start),
-    bus.window('mmio', PCI_MEMORY_64.start),
+    counted(accesses, 'ecam', new Ecam(bus)),
+    counted(accesses, 'pci-memory', bus.window('mmio', PCI_MEMORY.start)),
+    counted(accesses, 'pci-memory-64', bus.window('mmio', PCI_MEMORY_64.start)),
   ];
   return BOARD_PLACES.map((one, index) => ({ ...one, device: devices[index]! }));
 }
 
-async function plug(bus: PciBus, { slot, here, elsewhere }: SlotOptions): Promise<void> {
+async function plug(bus: PciBus, { slot, here, elsewhere, vhostUser }: SlotOptions): Promise<void> {
   if (here !== undefined) bus.plug(slot, await createFunction(here, NO_CONTEXT));
   if (elsewhere !== undefined) bus.plug(slot, openForwardedFunction(elsewhere));
+  if (vhostUser !== undefined) bus.plug(slot, await openVhostUserFunction(vhostUser));
 }
 
+/** What is counted apart: the devices behind the ports, and the windows in memory. */
+const COUNTED = [
+  'serial',
+  'pci-config',
+  'pci-ports',
+  'power-management',
+  'cmos',
+  'keyboard-controller',
+  'debug-exit',
+  'ecam',
+  'pci-memory',
+  'pci-memory-64',
+] as const;
+
+export const createBoardCounts = (): SharedAccessCounts => createAccessCounts(COUNTED);
+
 /** All ports; those in frequent use come first. */
-function ports({ vm, serial, signal: shared, power }: BoardOptions, bus: PciBus): WindowMap {
-  const interrupts = new Interrupts({ number: vm });
-  const signal = MachineSignal.open(shared);
+function ports(options: BoardOptions, bus: PciBus): WindowMap {
+  const { serial, accesses } = options;
+  const interrupts = new Interrupts({ number: options.vm });
+  const signal = MachineSignal.open(options.signal);
   const onReset = (): void => signal.post('reset');
-  const onPowerOff = (): void => signal.post('power-off');
-  const line = gsiLine(interrupts, Gsi.sci);
+  const power = new PowerManagement({
+    line: gsiLine(interrupts, Gsi.sci),
+    onPowerOff: () => signal.post('power-off'),
+    words: options.power,
+  });
+  const at = (name: (typeof COUNTED)[number], offset: number, size: number, device: RegisterDevice): Window => {
+    return { offset, size, device: counted(accesses, name, device) };
+  };
   const uart = serial === null ? null : openUart(serial, gsiLine(interrupts, Gsi.serial));
+  const pciPorts = bus.window('pio', PCI_PORTS.start);
   return new WindowMap([
-    ...(uart === null ? [] : [{ offset: Port.serial, size: UART_PORTS, device: uart }]),
-    { offset: Port.pciAddress, size: CONFIG_PORTS, device: new ConfigPorts(bus, new ResetControl(onReset)) },
-    {
-      offset: PCI_PORTS.start,
-      size: PCI_PORTS.end - PCI_PORTS.start,
-      device: bus.window('pio', PCI_PORTS.start),
-    },
-    { offset: Port.powerManagement, size: PM_PORTS, device: new PowerManagement({ line, onPowerOff, words: power }) },
-    { offset: Port.cmos, size: 2, device: new Cmos() },
-    { offset: Port.keyboard, size: 1, device: new KeyboardController(onReset) },
-    { offset: Port.debugExit, size: 4, device: new DebugExit((code) => signal.post('debug-exit', code)) },
+    ...(uart === null ? [] : [at('serial', Port.serial, UART_PORTS, uart)]),
+    at('pci-config', Port.pciAddress, CONFIG_PORTS, new ConfigPorts(bus, new ResetControl(onReset))),
+    at('pci-ports', PCI_PORTS.start, PCI_PORTS.end - PCI_PORTS.start, pciPorts),
+    at('power-management', Port.powerManagement, PM_PORTS, power),
+    at('cmos', Port.cmos, 2, new Cmos()),
+    at('keyboard-controller', Port.keyboard, 1, new KeyboardController(onReset)),
+    at('debug-exit', Port.debugExit, 4, new DebugExit((code) => signal.post('debug-exit', code))),
   ]);
 }

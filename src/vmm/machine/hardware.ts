@@ -3,6 +3,7 @@ import { Kvm, type Vm } from '../../kvm/index.js';
 import { GuestMemory } from '../../memory/index.js';
 import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
 import { loadAcpi } from '../acpi/tables.js';
+import type { SharedAccessCounts } from '../board/access-counts.js';
 import type { BoardOptions } from '../board/board.js';
 import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
 import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
@@ -30,6 +31,7 @@ export interface Hardware {
 export function buildHardware(
   description: CheckedDescription,
   undo: Disposables,
+  accesses: SharedAccessCounts,
   onRequest: (request: GuestRequest) => void,
 ): Hardware {
   const memory = undo.use(GuestMemory.create(description.memory));
@@ -46,7 +48,7 @@ export function buildHardware(
   undo.defer(() => serial?.close());
   const power = new PowerManagement({ line: gsiLine(vm.interrupts, Gsi.sci), onPowerOff: () => {} });
   const signal = openSignal(undo, onRequest).share();
-  const shared = { vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
+  const shared = { accesses, vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
   return { kvm, vm, memory, kernel, serial, power, board: { ...shared, slots: [] } };
 }
 

@@ -1,7 +1,8 @@
 /** A machine, from its description to its end. */
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import { attachDevices } from '../attach/index.js';
+import { attachDevices, checkDevices } from '../attach/index.js';
+import { createBoardCounts } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
 import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
@@ -36,6 +37,7 @@ interface PoweredOn {
 export class VirtualMachine {
   readonly #description: CheckedDescription;
   readonly #counts = new ExitCounts();
+  readonly #accesses = createBoardCounts();
   #startMs = 0;
   #state: MachineState = 'off';
   #on: PoweredOn | null = null;
@@ -112,7 +114,7 @@ export class VirtualMachine {
   /** What has been counted since the machine was made. */
   metrics(): MachineMetrics {
     const { memory: guestMemoryBytes } = this.#description;
-    return collectMetrics({ counts: this.#counts, guestMemoryBytes, startMs: this.#startMs });
+    return collectMetrics({ counts: this.#counts, accesses: this.#accesses, guestMemoryBytes, startMs: this.#startMs });
   }
 
   async #powerOn(): Promise<void> {
@@ -122,7 +124,8 @@ export class VirtualMachine {
     const undo = new Disposables();
     closing.push(async () => undo[Symbol.dispose]());
     try {
-      const hardware = buildHardware(this.#description, undo, (request) => this.#onRequest(request));
+      await checkDevices(this.#description.devices);
+      const hardware = buildHardware(this.#description, undo, this.#accesses, (request) => this.#onRequest(request));
       const slots = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
       const vcpus = await createVcpus(this.#description, { ...hardware, board: { ...hardware.board, slots } }, closing);
       const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));

@@ -1,0 +1,17 @@
+/** A function whose queues a vhost-user backend serves; its registers are on the board's thread. */
+import { MachineOptionError } from '../errors.js';
+import type { AttachContext, Attachment } from './attachment.js';
+import { type DeviceSpec, VHOST_USER } from './device-spec.js';
+
+/** The backend is connected to when the board is made. */
+export async function attachVhostUser(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
+  const { deviceType, queues, attach, name } = spec;
+  if (deviceType === undefined) throw new MachineOptionError(`${name} cannot have a vhost-user backend`);
+  const path = attach.slice(VHOST_USER.length);
+  const vm = context.vm.fd.number;
+  const { pinGsi, bars } = context;
+  const interrupts = { kind: 'kvm', vm, ...(pinGsi === undefined ? {} : { pinGsi }) } as const;
+  const backend = { path, deviceType, queues };
+  const vhostUser = { backend, memory: context.memory.share(), interrupts, kicks: { kind: 'kvm', vm }, bars } as const;
+  return { slot: { vhostUser }, close: async () => {} };
+}
