@@ -26,6 +26,7 @@ interface Outstanding {
 }
 
 const OK = 0n;
+const GRACE_MS = 100;
 
 export class RequestChannel implements Disposable {
   /** REPLY_ACK has been negotiated: requests without an answer of their own are acknowledged. */
@@ -124,8 +125,12 @@ export class RequestChannel implements Disposable {
   #startTimer(): void {
     clearTimeout(this.#timer);
     const first = this.#outstanding[0];
-    if (first === undefined) return;
-    this.#timer = setTimeout(() => this.fail(new BackendTimeoutError(first.request, this.limitMs)), this.limitMs);
+    if (first !== undefined) this.#timer = setTimeout(() => this.#expire(first.request), this.limitMs);
+  }
+
+  /** Time may have passed because this process was stopped itself: what has come meanwhile is read first. */
+  #expire(request: number): void {
+    this.#timer = setTimeout(() => this.fail(new BackendTimeoutError(request, this.limitMs)), GRACE_MS);
   }
 
   #onClosed(error: Error | null): void {
