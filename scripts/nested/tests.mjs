@@ -7,11 +7,11 @@ const [directory, ...filters] = process.argv.slice(2);
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const SYSTEM = 'dist/test/system';
 /** Loading modules is what takes long here: once, in one process, instead of once for each file. */
-const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=300000', '--hookTimeout=300000'];
+const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=120000', '--hookTimeout=120000'];
 mkdirSync(directory, { recursive: true });
 
 function vitest() {
-  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${directory}/kvm.json`];
+  const reports = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${directory}/kvm.json`];
   const { status } = spawnSync('node', [VITEST, 'run', '--project', 'kvm', ...LEAN, ...reports, ...filters], {
     stdio: 'inherit',
   });

@@ -3,6 +3,7 @@ import { type MappingObject, native } from './binding.js';
 import { isNativeSystemError, MappingBusyError, UnmappedError } from './errors.js';
 import type { EventFd } from './eventfd.js';
 import type { Fd } from './fd.js';
+import { fixedInPlace } from './fixed-in-place.js';
 import { system, toSystemError } from './system-error.js';
 
 const PROT_READ_WRITE = 3;
@@ -28,19 +29,6 @@ export interface FileMappingOptions {
   shrunk?: EventFd;
 }
 
-/**
- * Bytes moved to another ArrayBuffer could not be detached any more, and Node would unmap them under it at the end of
- * the Worker that mapped them.
- */
-function forbidTransfer(buffer: ArrayBuffer): void {
-  const refuse = {
-    value: () => {
-      throw new TypeError('the ArrayBuffer of a mapping cannot be transferred: share the file and map it again');
-    },
-  };
-  Object.defineProperties(buffer, { transfer: refuse, transferToFixedLength: refuse });
-}
-
 /** Memory of this process, readable and writable. */
 export class Mapping implements Disposable {
   /** For the addon: setMemoryRegion and the like. */
@@ -53,8 +41,7 @@ export class Mapping implements Disposable {
   private constructor(fd: number, offset: number, length: number, shared: boolean) {
     this.object = system(() => native.mmap(fd, length, offset, PROT_READ_WRITE, shared));
     const buffer = native.mappingBuffer(this.object);
-    forbidTransfer(buffer);
-    this.#bytes = new Uint8Array(buffer);
+    this.#bytes = new Uint8Array(fixedInPlace(buffer));
     this.length = length;
     this.#shared = shared;
   }

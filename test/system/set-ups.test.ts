@@ -13,7 +13,7 @@ import { kvmDevice } from '../support/requirements.js';
 import { testWhere } from './where.js';
 
 const SETUPS = Number(process.env.IOREGION_STRESS_SETUPS ?? 40);
-const TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 5_400_000;
 const STARVED = fileURLToPath(new URL('../stress/starved-set-ups.js', import.meta.url));
 
 t.setTimeout(TIMEOUT_MS);

@@ -1,6 +1,7 @@
 /** The run loop of one vCPU on the calling thread: what the Worker of a `Vcpu` executes. */
 import { type DispatcherObject, native, type VcpuObject } from '../../native/binding.js';
 import { type FailureRecord, readFailureRecord } from '../../native/failure-record.js';
+import { fixedInPlace } from '../../native/fixed-in-place.js';
 import { decodeExit, type KvmExit } from '../exit.js';
 import { RunPage } from '../run-page.js';
 import { EXIT_REASONS } from '../uapi/exit-reasons.js';
@@ -33,7 +34,7 @@ export class VcpuCore {
   constructor(vcpuFd: number, mmapSize: number, dispatcher: DispatcherObject) {
     this.#object = native.vcpuCreate(vcpuFd, mmapSize, dispatcher);
     this.id = native.vcpuId(this.#object);
-    this.page = new RunPage(native.vcpuRunArea(this.#object));
+    this.page = new RunPage(fixedInPlace(native.vcpuRunArea(this.#object)));
     this.#area = new Uint32Array(native.vcpuArea(this.#object));
     this.#run = native.vcpuRunFunction(this.#object);
   }
