@@ -1,6 +1,6 @@
 // The KVM part of the tests on the nested machine, for hosts without a /dev/kvm: `npm run test:nested [vitest filter...]`.
 // With IOREGION_TEST_REPORTS set, the reports of vitest and tap are written there.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildReference } from '../dist/bench/reference/build.js';
@@ -23,7 +23,7 @@ try {
     fetch: [REPORTS],
     into,
   });
-  if (asked) cpSync(join(into, REPORTS), asked, { recursive: true });
+  if (asked && existsSync(join(into, REPORTS))) cpSync(join(into, REPORTS), asked, { recursive: true });
 } finally {
   rmSync(into, { recursive: true });
 }
