@@ -19,6 +19,7 @@ export function offeredProtocolFeatures({ deviceType }: DeviceDescription): bigi
     ProtocolFeature.backendReq |
     ProtocolFeature.backendSendFd |
     ProtocolFeature.config |
+    ProtocolFeature.inflightShmfd |
     ProtocolFeature.resetDevice |
     ProtocolFeature.inbandNotifications |
     ProtocolFeature.configureMemSlots |

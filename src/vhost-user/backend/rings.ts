@@ -1,11 +1,13 @@
 /** The rings of a session, and the device that serves those that are ready. */
 import type { GuestMemory } from '../../memory/index.js';
-import type { LocalControl } from '../../virtio/control/index.js';
+import type { LocalControl, QueueStart } from '../../virtio/control/index.js';
 import type { InterruptSource } from '../../virtio/interrupt/index.js';
 import type { QueueSetup } from '../../virtio/queue/index.js';
+import { DESCRIPTOR_SIZE, Feature, RingPosition, UsedRing } from '../../virtio/spec/index.js';
 import { VhostUserRequestError } from '../errors.js';
 import type { VringAddress } from '../message/index.js';
 import { VhostFeature } from '../spec/index.js';
+import { type InflightArea, PackedTracker, SplitTracker } from './inflight/index.js';
 import type { MemorySlots } from './memory-slots.js';
 import { Ring } from './ring.js';
 
@@ -26,6 +28,7 @@ export class Rings {
   readonly #rings: readonly Ring[];
   readonly #polls = new Map<Ring, NodeJS.Timeout>();
   #memory: GuestMemory | null = null;
+  #inflight: InflightArea | null = null;
 
   constructor(control: LocalControl, slots: MemorySlots, interrupts: InterruptSource) {
     this.#control = control;
@@ -43,6 +46,10 @@ export class Rings {
 
   get all(): readonly Ring[] {
     return this.#rings;
+  }
+
+  get packed(): boolean {
+    return (this.features & Feature.ringPacked) !== 0n;
   }
 
   get anyRunning(): boolean {
@@ -77,6 +84,14 @@ export class Rings {
     await this.#control.settled();
   }
 
+  /** Notes chains in flight there from now on; takes the area over. */
+  async setInflight(area: InflightArea | null): Promise<void> {
+    await this.stop();
+    this.#inflight?.close();
+    this.#inflight = area;
+    await this.update();
+  }
+
   /** The driver made chains available. */
   kick(ring: Ring): void {
     if (ring.running) this.#control.kick(ring.index);
@@ -95,7 +110,11 @@ export class Rings {
   async #start(ring: Ring): Promise<void> {
     const setup = this.#setupOf(ring);
     if (setup === null || !(await this.#activate())) return;
-    this.#control.startQueue({ setup, kickFd: ring.kick });
+    try {
+      this.#control.startQueue(this.#startOf(ring, setup));
+    } catch (error) {
+      this.#control.fail(`vring ${ring.index} cannot be there: ${(error as Error).message}`);
+    }
     if (this.#control.state.needsReset) return void this.#control.stopQueue(ring.index);
     ring.running = true;
     if (ring.kickSource === 'poll') this.#poll(ring);
@@ -123,6 +142,33 @@ export class Rings {
     const { index, size, position } = ring;
     const common = { index, size, features: this.features & ~NOT_THE_DEVICES, ...areas };
     return position === null ? common : { ...common, position };
+  }
+
+  /** With chains that were in flight when the ring was served before, by this backend or by one that has died. */
+  #startOf(ring: Ring, setup: QueueSetup): QueueStart {
+    const start = { setup, kickFd: ring.kick };
+    const part = this.#inflight?.part(ring.index, setup.size) ?? null;
+    if (part === null || this.#inflight?.packed !== this.packed) return start;
+    if (this.packed) {
+      const observer = new PackedTracker(
+        part,
+        this.#ringWords(setup),
+        setup.size,
+        ring.position?.used ?? RingPosition.wrap,
+      );
+      return { ...start, setup: { ...setup, position: observer.position, recovered: observer.recovered }, observer };
+    }
+    const used = this.#slots.memory.readU16(setup.deviceArea + BigInt(UsedRing.idx));
+    const observer = new SplitTracker(part, setup.size, used);
+    const { recovered } = observer;
+    const position = { used, available: (used + recovered.length) & 0xffff };
+    return { ...start, setup: { ...setup, position, recovered }, observer };
+  }
+
+  /** The descriptors of a packed ring. */
+  #ringWords({ descriptors, size }: QueueSetup): Uint32Array {
+    const bytes = this.#slots.memory.view(descriptors, DESCRIPTOR_SIZE * size);
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
   #areasOf({

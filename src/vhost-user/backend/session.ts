@@ -50,7 +50,7 @@ export class Session {
   #handling: Promise<void> | null = null;
   readonly #connection: Connection;
   /** Signalled when memory of the frontend has gone. */
-  readonly #shrunk = EventFd.create();
+  readonly shrunk = EventFd.create();
   readonly #shrunkWatch: FdWatch;
   readonly #log: DeviceLog;
   readonly #acknowledgeCalls: boolean;
@@ -62,8 +62,8 @@ export class Session {
     this.#acknowledgeCalls = acknowledgeCalls;
     this.offered = offeredFeatures(control.description);
     this.offeredProtocolFeatures = offeredProtocolFeatures(control.description);
-    this.slots = new MemorySlots(this.#shrunk);
-    this.#shrunkWatch = new FdWatch(this.#shrunk, () => this.#onShrunk()).unref();
+    this.slots = new MemorySlots(this.shrunk);
+    this.#shrunkWatch = new FdWatch(this.shrunk, () => this.#onShrunk()).unref();
     const targets = { callRing: (index: number) => this.callRing(index), callConfig: () => this.#callConfig() };
     this.rings = new Rings(control, this.slots, interruptsTo(targets, control.description.queueSizes.length));
     let closed: (error: Error | null) => void = () => {};
@@ -160,7 +160,7 @@ export class Session {
   }
 
   #onShrunk(): void {
-    this.#shrunk.testAndClear();
+    this.shrunk.testAndClear();
     this.close(new VhostUserProtocolError('a file of guest memory has been made shorter'));
   }
 
@@ -217,10 +217,11 @@ export class Session {
     await this.#handling?.catch(() => {});
     await this.rings.resetDevice();
     this.#channel?.close();
+    await this.rings.setInflight(null);
     this.rings.close();
     this.slots.close();
     this.#shrunkWatch.close();
-    this.#shrunk.close();
+    this.shrunk.close();
     return error;
   }
 }

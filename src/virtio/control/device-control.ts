@@ -1,7 +1,7 @@
 /** The seam between a transport and the device it drives, wherever that runs. */
 import type { EventFd } from '../../native/index.js';
 import type { InterruptSource } from '../interrupt/index.js';
-import type { QueueSetup } from '../queue/index.js';
+import type { QueueObserver, QueueSetup } from '../queue/index.js';
 import type { ControlState } from './control-state.js';
 import type { SharedConfig } from './shared-config.js';
 
@@ -20,6 +20,8 @@ export interface QueueStart {
   readonly setup: QueueSetup;
   /** Where kicks arrive that no `kick` call announces; null where all are calls. It belongs to the transport. */
   readonly kickFd: EventFd | null;
+  /** Watches what the queue does; for controls on this thread only. */
+  readonly observer?: QueueObserver;
 }
 
 /**

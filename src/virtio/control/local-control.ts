@@ -161,6 +161,6 @@ export function describeDevice(device: VirtioDevice, ringFeatures = RING_FEATURE
   return { deviceType, features: features | ringFeatures, queueSizes };
 }
 
-function toRunnerQueue({ setup, kickFd }: QueueStart, interrupts: InterruptSource): RunnerQueue {
-  return { setup, kickFd, call: () => interrupts.callQueue(setup.index) };
+function toRunnerQueue(queue: QueueStart, interrupts: InterruptSource): RunnerQueue {
+  return { ...queue, call: () => interrupts.callQueue(queue.setup.index) };
 }

@@ -13,7 +13,7 @@ import { QueueError } from './errors.js';
 import type { GuestAccess } from './guest-access.js';
 import type { MemoryMap } from './memory-map.js';
 import { accessTo } from './queue-memory.js';
-import type { QueueSetup } from './setup.js';
+import type { QueuePosition, QueueSetup } from './setup.js';
 
 export interface RingAreas {
   readonly descriptors: GuestAccess;
@@ -112,15 +112,35 @@ export function checkSize(setup: QueueSetup): void {
 
 /** Throws QueueError where a saved position is none: it comes from a migration stream or a frontend. */
 export function checkPosition(setup: QueueSetup): void {
-  const { position } = setup;
+  const { position, size } = setup;
   if (position === undefined) return;
   const { available, used } = position;
-  if (
-    available !== used ||
-    !isIndex(available) ||
-    (isPacked(setup) && (available & RingPosition.offsetMask) >= setup.size)
-  )
-    throw new QueueError('position', `available ${available}, used ${used} in a queue of ${setup.size}`);
+  const valid = [available, used].every((value) => isIndex(value) && (!isPacked(setup) || isOffset(value, size)));
+  if (!valid || distance(setup, position) !== recoveredEntries(setup))
+    throw new QueueError('position', `available ${available}, used ${used} in a queue of ${size}`);
+}
+
+/** Entries from `used` to `available`. */
+function distance(setup: QueueSetup, { available, used }: QueuePosition): number {
+  if (!isPacked(setup)) return (available - used) & 0xffff;
+  const { offsetMask, wrap } = RingPosition;
+  const laps = ((available ^ used) & wrap) === 0 ? 0 : setup.size;
+  return laps + (available & offsetMask) - (used & offsetMask);
+}
+
+/** Entries that the recovered chains occupy; no more than there are. */
+function recoveredEntries(setup: QueueSetup): number {
+  const { recovered = [], size } = setup;
+  const entries = recovered.reduce((sum, { descriptors }) => sum + (isPacked(setup) ? wordsOf(descriptors) / 4 : 1), 0);
+  return entries <= size ? entries : Number.NaN;
+}
+
+function wordsOf(descriptors: Uint32Array | undefined): number {
+  return descriptors?.length || Number.NaN;
+}
+
+function isOffset(value: number, size: number): boolean {
+  return (value & RingPosition.offsetMask) < size;
 }
 
 function isIndex(value: number): boolean {

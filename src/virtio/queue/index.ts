@@ -7,6 +7,7 @@ export type { GuestAccess } from './guest-access.js';
 export { decodeNotification, encodeNotification, type NotificationData } from './notification.js';
 export type { QueueCounters, QueueEngine } from './queue-engine.js';
 export type { QueueMemory, QueueRegion } from './queue-memory.js';
+export type { ObservedChain, QueueObserver, RecoveredChain } from './queue-observer.js';
 export { RING_FEATURES } from './ring-features.js';
 export type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 export type { VirtQueue } from './virt-queue.js';

@@ -14,6 +14,7 @@ import type { GuestAccess } from './guest-access.js';
 import type { MemoryMap } from './memory-map.js';
 import { PackedChainReader } from './packed-chain-reader.js';
 import { ChainState, type QueueChain } from './queue-chain.js';
+import type { RecoveredChain } from './queue-observer.js';
 import { RingQueue } from './ring-queue.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 
@@ -21,6 +22,7 @@ import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 const LENGTH = 2;
 const CONTROL = 3;
 const FLAGS_HALF = 7;
+const DESCRIPTOR_WORDS = 4;
 const EVENT_FLAGS = EventSuppression.flags / 2;
 const NONE = -1;
 const BUFFER_IDS = 65536;
@@ -65,22 +67,26 @@ export class PackedQueue extends RingQueue {
   private armed = NONE;
   protected taken = 0;
   protected used = 0;
+  /** Chains to take once more, and how many of them have been. */
+  declare private readonly recovered: readonly RecoveredChain[];
+  private recoveredNext = 0;
+  private readonly indirect: boolean;
+  declare private readonly map: MemoryMap;
 
   constructor(setup: QueueSetup, areas: RingAreas, memory: MemoryMap, hooks: QueueHooks) {
     super(setup, memory, hooks);
-    const { size, features } = setup;
+    const { size, features, recovered = [] } = setup;
+    this.recovered = recovered;
+    this.indirect = allowsIndirect(setup);
+    this.map = memory;
+    this.inUse = recovered.reduce((sum, { descriptors }) => sum + descriptors!.length / DESCRIPTOR_WORDS, 0);
     const { available, used } = setup.position ?? START;
     this.ring = areas.descriptors;
     this.words = areas.descriptors.words;
     this.halves = areas.descriptors.halves;
     this.driver = areas.driver;
     this.device = areas.device;
-    this.reader = new PackedChainReader(
-      new DescriptorTable(this.words, 0, size),
-      allowsIndirect(setup),
-      memory,
-      this.faults,
-    );
+    this.reader = new PackedChainReader(new DescriptorTable(this.words, 0, size), this.indirect, memory, this.faults);
     this.eventIdx = (features & Feature.eventIdx) !== 0n;
     this.next = available & RingPosition.offsetMask;
     this.availableState = (available & RingPosition.wrap) !== 0 ? AVAIL : DescriptorFlag.used;
@@ -142,6 +148,7 @@ export class PackedQueue extends RingQueue {
   private arm(): void {
     this.armed = this.nextPosition();
     this.device.publish32(0, this.armed | (RingEventFlags.desc << 16));
+    if (this.observer !== null) this.observer.kicksSet();
   }
 
   protected take(): QueueChain | null {
@@ -153,7 +160,27 @@ export class PackedQueue extends RingQueue {
     this.idle = chain.link;
     this.taken++;
     chain.state = TAKEN;
+    if (this.observer !== null) this.observer.taken(chain, this.next);
     this.advance(chain.descriptors);
+    return chain;
+  }
+
+  protected override takeRecovered(): QueueChain | null {
+    const descriptors = this.recovered[this.recoveredNext]?.descriptors;
+    if (descriptors === undefined || !this.running) return null;
+    const chain = this.chains[this.idle]!;
+    const entries = descriptors.length / DESCRIPTOR_WORDS;
+    const table = new DescriptorTable(descriptors, 0, entries);
+    const reader = new PackedChainReader(table, this.indirect, this.map, this.faults);
+    if (!reader.read(chain, 0, AVAIL, entries)) return null;
+    if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
+    chain.descriptors = entries;
+    this.recoveredNext++;
+    this.ids[chain.head] = 1;
+    this.idle = chain.link;
+    this.taken++;
+    chain.state = TAKEN;
+    if (this.observer !== null) this.observer.taken(chain, NONE);
     return chain;
   }
 
@@ -179,6 +206,7 @@ export class PackedQueue extends RingQueue {
     words[at + LENGTH] = written;
     if (this.firstAt !== NONE) words[at + CONTROL] = control;
     else this.deferFirst(at + CONTROL, control);
+    if (this.observer !== null) this.observer.used(chain, this.usedNext);
     this.ids[chain.head] = 0;
     chain.link = this.idle;
     this.idle = chain.place;
@@ -207,6 +235,7 @@ export class PackedQueue extends RingQueue {
     // The driver looks at the first used descriptor only, so publishing that one orders the others and the buffers before
     // it; and it before the look at what the driver wants, who writes that and then looks again, with a full fence between.
     this.ring.publish32(this.firstAt, this.firstControl);
+    if (this.observer !== null) this.observer.published(this.position.used, this.firstAt >>> 2);
     this.firstAt = NONE;
     const moved = this.unpublished;
     this.unpublished = 0;
@@ -226,8 +255,12 @@ export class PackedQueue extends RingQueue {
   protected setKicks(wanted: boolean): void {
     if (!this.device.usable) return;
     this.armed = NONE;
-    if (wanted && this.eventIdx) this.arm();
-    else this.device.publish16(EVENT_FLAGS, wanted ? RingEventFlags.enable : RingEventFlags.disable);
+    if (wanted && this.eventIdx) {
+      this.arm();
+      return;
+    }
+    this.device.publish16(EVENT_FLAGS, wanted ? RingEventFlags.enable : RingEventFlags.disable);
+    if (this.observer !== null) this.observer.kicksSet();
   }
 
   protected hide(): void {

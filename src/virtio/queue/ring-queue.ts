@@ -6,6 +6,7 @@ import { InOrder } from './in-order.js';
 import type { MemoryMap } from './memory-map.js';
 import { type ChainOwner, ChainState, makeChains, NO_CHAIN, type QueueChain } from './queue-chain.js';
 import type { QueueCounters, QueueEngine } from './queue-engine.js';
+import type { QueueObserver } from './queue-observer.js';
 import type { RingFaults } from './ring-faults.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 
@@ -31,6 +32,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   protected kicks = true;
   declare private readonly hooks: QueueHooks;
   declare protected readonly memory: MemoryMap;
+  declare protected readonly observer: QueueObserver | null;
   declare private readonly order: InOrder | null;
   running = true;
   /**
@@ -52,6 +54,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.size = setup.size;
     this.features = setup.features;
     this.hooks = hooks;
+    this.observer = hooks.observer ?? null;
     this.memory = memory;
     this.order = (setup.features & Feature.inOrder) === 0n ? null : new InOrder(setup.size);
     this.faults = {
@@ -90,6 +93,11 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   protected abstract hide(): void;
 
   /** What was read of memory that has been unmapped says nothing about the driver. */
+  /** The next chain of those that were in flight when the queue was served before, and are not in the ring; as `take`. */
+  protected takeRecovered(): QueueChain | null {
+    return null;
+  }
+
   private breakRule(rule: QueueRule, detail: string): false {
     const { usable } = this.memory;
     this.fail(usable ? new QueueError(rule, detail) : new QueueError('area', 'the guest memory has been unmapped'));
@@ -123,7 +131,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   }
 
   private popSpecially(taken: QueueChain | null): Chain | null {
-    let chain = taken;
+    let chain = taken ?? this.takeRecovered();
     if (chain === null && !this.starved && this.look()) chain = this.take();
     if (chain === null && this.starved) chain = this.takeStarved();
     if (chain !== null && this.order !== null) this.order.add(chain);
@@ -134,7 +142,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   private takeStarved(): QueueChain | null {
     this.starved = false;
     for (let idle = this.idle; idle !== NO_CHAIN; idle = this.chains[idle]!.link) this.chains[idle]!.shrink();
-    const chain = this.take();
+    const chain = this.takeRecovered() ?? (this.starved ? null : this.take());
     this.waiting = this.starved && this.inFlight > 0;
     if (this.starved && !this.waiting) this.fail(new QueueError('chain-length', 'a chain lies in too many regions'));
     this.starved = false;

@@ -1,5 +1,6 @@
 /** What a transport hands over when the driver enables a queue: registers, frozen. */
 import type { QueueError } from './errors.js';
+import type { QueueObserver, RecoveredChain } from './queue-observer.js';
 
 /**
  * Where a queue that was stopped goes on. Both numbers are 16 bits wide: a free-running index (split), or an offset with
@@ -27,6 +28,8 @@ export interface QueueSetup {
   readonly deviceArea: bigint;
   /** Of a saved queue. Default: the start of a fresh ring. */
   readonly position?: QueuePosition;
+  /** What lies between `used` and `available` of the position, oldest first: taken once more before anything else. */
+  readonly recovered?: readonly RecoveredChain[];
 }
 
 /** How the queue reaches whoever runs it. None of them may throw. */
@@ -37,4 +40,6 @@ export interface QueueHooks {
   failed?(error: QueueError): void;
   /** Chains that had to wait for completions can be popped now. */
   roomAvailable?(): void;
+  /** Default: nobody watches. */
+  readonly observer?: QueueObserver;
 }

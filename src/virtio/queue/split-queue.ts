@@ -13,6 +13,7 @@ import { passesEvent } from './event-index.js';
 import type { GuestAccess } from './guest-access.js';
 import type { MemoryMap } from './memory-map.js';
 import { ChainState, type QueueChain } from './queue-chain.js';
+import type { RecoveredChain } from './queue-observer.js';
 import { RingQueue } from './ring-queue.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 import { SplitChainReader } from './split-chain-reader.js';
@@ -31,7 +32,7 @@ export class SplitQueue extends RingQueue {
   declare private readonly driver: GuestAccess;
   declare private readonly device: GuestAccess;
   /** The entries of the rings, for plain accesses. */
-  declare private readonly availRing: Uint16Array;
+  declare private availRing: Uint16Array;
   declare private readonly usedRing: Uint32Array;
   declare private readonly ring: DescriptorTable;
   declare private readonly reader: SplitChainReader;
@@ -55,10 +56,12 @@ export class SplitQueue extends RingQueue {
   private published = 0;
   /** The avail_event that the driver sees. */
   private armed = UNARMED;
+  /** The entries of the available ring in guest memory, while `availRing` are heads to take once more. */
+  private laterRing: Uint16Array | null = null;
 
   constructor(setup: QueueSetup, areas: RingAreas, memory: MemoryMap, hooks: QueueHooks) {
     super(setup, memory, hooks);
-    const { size, features, position } = setup;
+    const { size, features, position, recovered = [] } = setup;
     this.mask = size - 1;
     this.driver = areas.driver;
     this.device = areas.device;
@@ -72,7 +75,19 @@ export class SplitQueue extends RingQueue {
     this.availEvent = (UsedRing.ring + UsedRing.entrySize * size) / 2;
     this.next = this.seen = position?.available ?? 0;
     this.usedNext = this.usedIdx = position?.used ?? 0;
+    if (recovered.length > 0) this.recover(recovered);
     this.setKicks(true);
+  }
+
+  /** The heads as entries of a ring of their own, which is taken from first. */
+  private recover(chains: readonly RecoveredChain[]): void {
+    this.laterRing = this.availRing;
+    this.availRing = new Uint16Array(this.size);
+    chains.forEach(({ head }, i) => {
+      this.availRing[(this.usedIdx + i) & this.mask] = head;
+    });
+    this.next = this.usedIdx;
+    this.announced = chains.length;
   }
 
   get position(): QueuePosition {
@@ -95,6 +110,8 @@ export class SplitQueue extends RingQueue {
     if (!this.running) return false;
     if (this.next !== this.seen) return true;
     if (!this.driver.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
+    if (this.laterRing !== null) this.availRing = this.laterRing;
+    this.laterRing = null;
     let idx = this.driver.acquire16(IDX);
     if (idx === this.next && this.kicks && this.eventIdx && this.armed !== this.next) {
       this.arm();
@@ -119,6 +136,7 @@ export class SplitQueue extends RingQueue {
   private arm(): void {
     this.device.publish16(this.availEvent, this.next);
     this.armed = this.next;
+    if (this.observer !== null) this.observer.kicksSet();
   }
 
   /**
@@ -210,6 +228,7 @@ export class SplitQueue extends RingQueue {
     this.idle = chain.link;
     chain.head = head;
     chain.state = TAKEN;
+    if (this.observer !== null) this.observer.taken(chain, this.next & this.mask);
     this.next = (this.next + 1) & WRAP;
     return chain;
   }
@@ -225,6 +244,7 @@ export class SplitQueue extends RingQueue {
     const at = (usedNext & this.mask) << 1;
     usedRing[at] = chain.head;
     usedRing[at + 1] = written;
+    if (this.observer !== null) this.observer.used(chain, usedNext & this.mask);
     this.usedNext = (usedNext + 1) & WRAP;
     this.heads[chain.head] = 0;
     chain.link = this.idle;
@@ -240,14 +260,19 @@ export class SplitQueue extends RingQueue {
     // Publishing orders the entries and the buffers before idx (2.7.8.2), and idx before the look at what the driver
     // wants: the driver writes used_event or flags, then looks at idx once more, with a full fence between.
     this.device.publish16(IDX, this.usedIdx);
+    if (this.observer !== null) this.observer.published(this.usedIdx, before & this.mask);
     if (this.eventIdx) return passesEvent(this.driver.acquire16(this.usedEvent), before, this.usedIdx);
     return (this.driver.acquire16(FLAGS) & AVAIL_NO_INTERRUPT) === 0;
   }
 
   protected setKicks(wanted: boolean): void {
     if (!this.device.usable) return;
-    if (!this.eventIdx) this.device.publish16(FLAGS, wanted ? 0 : USED_NO_NOTIFY);
-    else if (wanted) this.arm();
+    if (this.eventIdx) {
+      if (wanted) this.arm();
+      return;
+    }
+    this.device.publish16(FLAGS, wanted ? 0 : USED_NO_NOTIFY);
+    if (this.observer !== null) this.observer.kicksSet();
   }
 
   protected hide(): void {

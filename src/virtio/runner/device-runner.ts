@@ -3,7 +3,7 @@ import type { GuestMemory } from '../../memory/index.js';
 import type { EventFd } from '../../native/index.js';
 import type { DeviceHost, VirtioDevice } from '../device.js';
 import { createQueue } from '../queue/create-queue.js';
-import { QueueError, type QueuePosition, type QueueSetup } from '../queue/index.js';
+import { QueueError, type QueueObserver, type QueuePosition, type QueueSetup } from '../queue/index.js';
 import { all, andThen, guarded, isPromise, type MaybePromise } from './maybe-promise.js';
 import { RunningQueue } from './running-queue.js';
 
@@ -22,6 +22,8 @@ export interface RunnerQueue {
   readonly kickFd: EventFd | null;
   /** Raises the interrupt of the queue. */
   readonly call: () => void;
+  /** Watches what the queue does. */
+  readonly observer?: QueueObserver;
 }
 
 export interface RunnerOptions {
@@ -71,14 +73,15 @@ export class DeviceRunner {
   }
 
   /** Starts one queue of a started device; a first kick follows. */
-  startQueue({ setup, kickFd, call }: RunnerQueue): void {
+  startQueue({ setup, kickFd, call, observer }: RunnerQueue): void {
     const { index } = setup;
     const host = this.#host;
     if (host === null || this.#queues.has(index)) return;
     try {
       const failed = (error: QueueError) => this.#fail(host, error);
       const hooks = { call, failed, roomAvailable: () => this.#kickLater(index) };
-      const queue = new RunningQueue(createQueue(setup, this.#memory, hooks));
+      const watched = observer === undefined ? hooks : { ...hooks, observer };
+      const queue = new RunningQueue(createQueue(setup, this.#memory, watched));
       this.#queues.set(index, queue);
       if (kickFd !== null) queue.listen(kickFd, () => this.kick(index));
       this.#device.startQueue(index, queue.engine);

@@ -3,6 +3,7 @@ import { channelRequests } from './channel.js';
 import { configRequests } from './config.js';
 import { deviceRequests } from './device.js';
 import { featureRequests } from './features.js';
+import { inflightRequests } from './inflight.js';
 import { memoryRequests } from './memory.js';
 import type { Request } from './request.js';
 import { vringRequests } from './vring.js';
@@ -18,4 +19,5 @@ export const REQUESTS: ReadonlyMap<number, Request> = new Map([
   ...vringFdRequests,
   ...configRequests,
   ...channelRequests,
+  ...inflightRequests,
 ]);
