@@ -1,0 +1,21 @@
+#!/bin/busybox sh
+# The first process of a guest: file systems, modules, then the test; the VM ends with it.
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+mount -t tmpfs tmp /tmp
+for module in /modules/*.ko; do
+  [ -f "$module" ] && insmod "$module"
+done
+# Settings of the test come on the kernel's command line: test.NAME=VALUE.
+for word in $(cat /proc/cmdline); do
+  case $word in
+  test.*=*) export "${word#test.}" ;;
+  esac
+done
+echo "# guest: Linux $(uname -r) is up after $(cut -d' ' -f1 /proc/uptime) s"
+sh /test.sh
+sync
+poweroff -f
