@@ -103,6 +103,17 @@ export class SocketUnreachableError extends IoregionError {
   }
 }
 
+/** An inherited descriptor is no Unix socket that listens (`ERR_IOREGION_NOT_LISTENING`). */
+export class NotListeningError extends IoregionError {
+  constructor(fd: number, failure: NativeSystemError) {
+    super(
+      'ERR_IOREGION_NOT_LISTENING',
+      `descriptor ${fd} is no Unix socket that listens (${failure.code}): pass one, or a path`,
+      systemDetails(failure),
+    );
+  }
+}
+
 /** This host has no usable io_uring (`ERR_IOREGION_URING_UNAVAILABLE`). */
 export class IoUringUnavailableError extends IoregionError {
   constructor(failure: NativeSystemError) {

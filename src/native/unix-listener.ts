@@ -2,7 +2,7 @@
 import { lstatSync, rmSync, unlinkSync } from 'node:fs';
 import { native } from './binding.js';
 import { undoOnFailure } from './disposables.js';
-import { isNativeSystemError, SocketInUseError } from './errors.js';
+import { isNativeSystemError, NotListeningError, SocketInUseError } from './errors.js';
 import { Fd } from './fd.js';
 import { FdWatch } from './fd-watch.js';
 import { toSystemError } from './system-error.js';
@@ -28,10 +28,11 @@ export interface UnixListenerOptions {
 
 /** Listens at a path; a socket left behind by a dead server is replaced, one in use never (SocketInUseError). */
 export class UnixListener implements Disposable {
+  /** Empty where the socket was inherited: its path belongs to whoever made it. */
   readonly path: string;
   readonly #options: UnixListenerOptions;
   readonly #socket: Fd;
-  readonly #inode: bigint;
+  readonly #inode: bigint | undefined;
   #watch: FdWatch;
   #retry: NodeJS.Timeout | undefined;
   #refused = 0;
@@ -40,7 +41,7 @@ export class UnixListener implements Disposable {
     this.path = path;
     this.#options = options;
     this.#socket = socket;
-    this.#inode = lstatSync(path, { bigint: true }).ino;
+    if (path !== '') this.#inode = lstatSync(path, { bigint: true }).ino;
     this.#watch = this.#startWatch();
   }
 
@@ -50,6 +51,17 @@ export class UnixListener implements Disposable {
       undo.defer(() => rmSync(path, { force: true }));
       return new UnixListener(path, options, socket);
     });
+  }
+
+  /**
+   * Takes over a socket that another process has made to listen (socket activation); `mode` and `backlog` are theirs.
+   * NotListeningError where the descriptor is something else.
+   */
+  static inherit(socket: Fd, options: UnixListenerOptions): UnixListener {
+    const waiting = acceptFirst(socket);
+    const listener = new UnixListener('', options, socket);
+    if (waiting !== null) setImmediate(() => listener.#admitLater(waiting));
+    return listener;
   }
 
   /** Connections closed because `allow` said no. */
@@ -71,6 +83,7 @@ export class UnixListener implements Disposable {
   }
 
   #removePath(): void {
+    if (this.path === '') return;
     const status = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
     if (status?.ino === this.#inode) unlinkSync(this.path);
   }
@@ -96,6 +109,11 @@ export class UnixListener implements Disposable {
       this.#options.onError(toSystemError(error));
       return null;
     }
+  }
+
+  #admitLater(connection: Fd): void {
+    if (this.#socket.closed) connection.close();
+    else this.#admit(connection);
   }
 
   #admit(connection: Fd): void {
@@ -124,6 +142,17 @@ function openSocket(path: string, { mode = DEFAULT_MODE, backlog = DEFAULT_BACKL
     throw isNativeSystemError(error) && error.code === 'EADDRINUSE'
       ? new SocketInUseError(path, error)
       : toSystemError(error);
+  }
+}
+
+/** A connection that waits, or null. Only a socket that listens says either. */
+function acceptFirst(socket: Fd): Fd | null {
+  try {
+    native.setNonblock(socket.number, true);
+    const number = native.unixAccept(socket.number);
+    return number === null ? null : new Fd(number);
+  } catch (error) {
+    throw isNativeSystemError(error) ? new NotListeningError(socket.number, error) : error;
   }
 }
 

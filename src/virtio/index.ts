@@ -7,6 +7,7 @@ export * from './host-notifier/index.js';
 export * from './interrupt/index.js';
 export * from './pci/index.js';
 export * from './queue/index.js';
+export * from './reload/index.js';
 export * from './runner/index.js';
 export * from './spec/index.js';
 export * from './transport/index.js';

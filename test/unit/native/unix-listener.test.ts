@@ -1,6 +1,14 @@
-import { existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectUnix, Fd, native, SocketInUseError, UnixListener } from 'ioregion/native';
+import {
+  connectUnix,
+  Fd,
+  NotListeningError,
+  native,
+  SocketInUseError,
+  socketpair,
+  UnixListener,
+} from 'ioregion/native';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectOpenFds, openFds } from '../../support/open-fds.js';
 import { layer, runScript } from '../../support/script.js';
@@ -75,6 +83,27 @@ describe('UnixListener', () => {
     using successor = UnixListener.listen(path, { onError, onConnection });
     replaced.close();
     expect(existsSync(successor.path)).toBe(true);
+  });
+
+  it('takes over a socket that another process made to listen, with the connections that wait', async () => {
+    const listening = native.unixListen(path, 0o600, 4);
+    using early = connectUnix(path);
+    using server = UnixListener.inherit(new Fd(listening), { onError, onConnection });
+    using late = connectUnix(path);
+    await vi.waitUntil(() => accepted.length === 2);
+    expect(early.closed || late.closed).toBe(false);
+    server.close();
+    expect(existsSync(path), 'the path is left to its maker').toBe(true);
+    unlinkSync(path);
+  });
+
+  it('does not take over what does not listen', () => {
+    const [left, right] = socketpair('stream');
+    using pipe = new Fd(openSync('/dev/null', 'r'));
+    for (const fd of [left, right, pipe])
+      expect(() => UnixListener.inherit(fd, { onError, onConnection })).toThrow(NotListeningError);
+    left.close();
+    right.close();
   });
 
   it('can be closed by the handler of a connection', async () => {
