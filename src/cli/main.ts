@@ -10,7 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./run.js')).registerRun,
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
-  serve: async () => (await import('./serve.js')).registerServe,
+  serve: async () => (await import('./serve/command.js')).registerServe,
   'region-server': async () => (await import('./region-server.js')).registerRegionServer,
 };
 

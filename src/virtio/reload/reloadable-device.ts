@@ -144,7 +144,9 @@ export class ReloadableDevice implements VirtioDevice {
       if (this.#current === device) event();
     };
     device.activate?.(driverFeatures, {
-      memory: host.memory,
+      get memory() {
+        return host.memory;
+      },
       configChanged: () => ifCurrent(() => host.configChanged()),
       needsReset: (reason) => ifCurrent(() => host.needsReset(reason)),
       kickLater: (index) => ifCurrent(() => host.kickLater(index)),

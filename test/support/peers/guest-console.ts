@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import type { PeerProcess } from './peer-process.js';
 
 const TAP_LINE = /^(?:ok|not ok) \d|^1\.\.\d|^# /;
+const PLAN = /^1\.\.[1-9]/;
 const SAID = '# say: ';
 const SHOWN_LINES = 60;
 
@@ -19,6 +20,7 @@ export class GuestConsole {
   readonly #said: string[] = [];
   readonly #waiters = new Set<Waiter>();
   #rest = '';
+  #finished = false;
   #ended = false;
 
   constructor(peer: PeerProcess, stream: Readable) {
@@ -31,7 +33,7 @@ export class GuestConsole {
   async asSubtest(test: Test, name: string): Promise<void> {
     await test.stdin(name, { tapStream: this.#tap });
     await this.#peer.exited;
-    test.notOk(this.#peer.timedOut, `${name}: ended within its time`);
+    test.ok(this.#finished, `${name}: came to its end${this.#peer.timedOut ? ', not in time' : ''}`);
     if (!test.passing()) test.comment(`${name}: last lines of the peer\n${this.lastLines()}`);
   }
 
@@ -60,7 +62,12 @@ export class GuestConsole {
 
   #readLine(line: string): void {
     if (line.startsWith(SAID)) this.#hear(line.slice(SAID.length));
-    else if (TAP_LINE.test(line)) this.#tap.write(`${line}\n`);
+    else if (TAP_LINE.test(line)) this.#pass(line);
+  }
+
+  #pass(line: string): void {
+    this.#finished ||= PLAN.test(line);
+    this.#tap.write(`${line}\n`);
   }
 
   #hear(line: string): void {

@@ -1,6 +1,6 @@
-/** The root of a guest: busybox, kernel modules, and the test that runs there. Built once per content. */
+/** The root of a guest: busybox, kernel modules, and the scripts of `guest/`. Built once per content. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type ArchiveEntry, cpioArchive } from './cpio.js';
@@ -11,16 +11,12 @@ export interface GuestRoot {
   /** Where the modules of the guest's kernel are. */
   readonly modulesFolder: string;
   readonly modules: readonly string[];
-  /** The test: a script of `guest/`, run by its busybox. */
-  readonly script: string;
   /** Further programs: path in the guest (without leading slash) to a file here. */
   readonly programs?: Readonly<Record<string, string>>;
 }
 
 const BUSYBOX = '/bin/busybox';
 const EXECUTABLE = 0o100755;
-const EMPTY_FOLDERS = ['proc', 'sys', 'dev', 'tmp', 'mnt'];
-const DIRECTORY = 0o040755;
 
 function executable(path: string, bytes: Uint8Array): ArchiveEntry {
   return { path, mode: EXECUTABLE, bytes };
@@ -34,13 +30,10 @@ function moduleEntries({ modulesFolder, modules }: GuestRoot): ArchiveEntry[] {
 }
 
 function rootEntries(root: GuestRoot): ArchiveEntry[] {
-  const guestFile = (path: string, name: string) => executable(path, readFileSync(join(GUEST_FILES, name)));
+  const scripts = readdirSync(GUEST_FILES).filter((name) => name.endsWith('.sh'));
   return [
-    ...EMPTY_FOLDERS.map((path) => ({ path, mode: DIRECTORY, bytes: new Uint8Array() })),
     executable('bin/busybox', readFileSync(BUSYBOX)),
-    guestFile('init', 'init.sh'),
-    guestFile('lib.sh', 'lib.sh'),
-    guestFile('test.sh', root.script),
+    ...scripts.map((name) => executable(name, readFileSync(join(GUEST_FILES, name)))),
     ...Object.entries(root.programs ?? {}).map(([path, file]) => executable(path, readFileSync(file))),
     ...moduleEntries(root),
   ];

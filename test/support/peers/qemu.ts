@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { file, program, type Requirement } from '../requirements.js';
 import { cloudKernel, findCloudKernel } from './debian-kernel.js';
+import { guestArgs } from './guest-args.js';
 import { GuestConsole } from './guest-console.js';
 import { buildInitramfs } from './initramfs.js';
 import { PeerProcess } from './peer-process.js';
@@ -14,14 +15,14 @@ const QEMU = 'qemu-system-x86_64';
 const DEFAULT_MEMORY = '256M';
 const VIRTIO_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng'];
 /** Of errors that a test counts the guest's own look at its kernel log tells; a panic is printed anyway. */
-const KERNEL_COMMAND_LINE = 'console=ttyS0 quiet loglevel=1 panic=-1';
+const KERNEL_COMMAND_LINE = 'rdinit=/init.sh console=ttyS0 quiet loglevel=1 panic=-1';
 
 /** What a guest under QEMU needs. */
 export const qemuGuests: readonly Requirement[] = [program(QEMU), cloudKernel, file('/bin/busybox')];
 
 export interface QemuOptions {
-  /** Of test/support/peers/guest/. */
-  readonly script: string;
+  /** What the guest does: scripts of `guest/`, one after the other. */
+  readonly parts: readonly string[];
   /** QEMU's own arguments: devices. */
   readonly args: readonly string[];
   /** For the script, as variables. */
@@ -34,9 +35,15 @@ export interface QemuOptions {
   readonly limitMs?: number;
 }
 
-/** Arguments for a vhost-user device: a socket that QEMU connects to, again and again where that ends, and the device. */
+/** A vhost-user device and the socket of its backend, which has to be there when QEMU starts. */
 export function vhostUserDevice(id: string, socket: string, device: string): string[] {
-  return ['-chardev', `socket,id=${id},path=${socket},reconnect=1`, '-device', `${device},chardev=${id}`];
+  return ['-chardev', `socket,id=${id},path=${socket}`, '-device', `${device},chardev=${id}`];
+}
+
+/** A disk whose backend may go away and come back. Other devices of QEMU 7.2 cannot. */
+export function reconnectingDisk(id: string, socket: string, options: string): string[] {
+  const chardev = `socket,id=${id},path=${socket},reconnect=1`;
+  return ['-chardev', chardev, '-device', `vhost-user-blk-pci,chardev=${id},${options}`];
 }
 
 function machineArgs({ machine = 'q35', cpus = 1, memory = DEFAULT_MEMORY }: QemuOptions): string[] {
@@ -48,11 +55,10 @@ function machineArgs({ machine = 'q35', cpus = 1, memory = DEFAULT_MEMORY }: Qem
   ];
 }
 
-function bootArgs({ script, programs = {}, settings = {}, kernelArgs = '' }: QemuOptions): string[] {
+function bootArgs({ parts, programs = {}, settings = {}, kernelArgs = '' }: QemuOptions): string[] {
   const { image, modulesFolder } = findCloudKernel()!;
-  const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, script, programs });
-  const variables = Object.entries(settings).map(([name, value]) => `test.${name}=${value}`);
-  const append = [KERNEL_COMMAND_LINE, kernelArgs, ...variables].join(' ');
+  const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, programs });
+  const append = [KERNEL_COMMAND_LINE, kernelArgs, ...guestArgs(parts, settings)].join(' ');
   return ['-kernel', image, '-initrd', initramfs, '-append', append];
 }
 

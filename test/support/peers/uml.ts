@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { file, type Requirement } from '../requirements.js';
+import { guestArgs } from './guest-args.js';
 import { GuestConsole } from './guest-console.js';
 import { buildInitramfs } from './initramfs.js';
 import { PeerProcess } from './peer-process.js';
@@ -21,8 +22,8 @@ export interface UmlDevice {
 }
 
 export interface UmlOptions {
-  /** Of test/support/peers/guest/. */
-  readonly script: string;
+  /** What the guest does: scripts of `guest/`, one after the other. */
+  readonly parts: readonly string[];
   readonly devices: readonly UmlDevice[];
   readonly settings?: Readonly<Record<string, string>>;
   readonly limitMs?: number;
@@ -32,12 +33,21 @@ function modulesFolder(): string {
   return join(MODULES, readdirSync(MODULES).sort().at(-1)!);
 }
 
-function commandLine({ script, devices, settings = {} }: UmlOptions): string[] {
-  const initramfs = buildInitramfs({ modulesFolder: modulesFolder(), modules: VIRTIO_MODULES, script });
+function commandLine({ parts, devices, settings = {} }: UmlOptions): string[] {
+  const initramfs = buildInitramfs({ modulesFolder: modulesFolder(), modules: VIRTIO_MODULES });
   return [
-    ...[`mem=${MEMORY}`, `initrd=${initramfs}`, 'con=null', 'con0=null,fd:1', 'quiet', 'loglevel=1', 'panic=-1'],
+    ...[
+      `mem=${MEMORY}`,
+      `initrd=${initramfs}`,
+      'rdinit=/init.sh',
+      'con=null',
+      'con0=null,fd:1',
+      'quiet',
+      'loglevel=1',
+      'panic=-1',
+    ],
     ...devices.map(({ socket, type }) => `virtio_uml.device=${socket}:${type}`),
-    ...Object.entries(settings).map(([name, value]) => `test.${name}=${value}`),
+    ...guestArgs(parts, settings),
   ];
 }
 

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# The first process of a guest: file systems, modules, then the test; the VM ends with it.
+# The first process of a guest: file systems, modules, then the parts of the test; the VM ends with them.
+/bin/busybox mkdir -p /bin /proc /sys /dev /tmp /mnt
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/
 mount -t proc proc /proc
@@ -16,6 +17,11 @@ for word in $(cat /proc/cmdline); do
   esac
 done
 echo "# guest: Linux $(uname -r) is up after $(cut -d' ' -f1 /proc/uptime) s"
-sh /test.sh
+. /lib.sh
+for part in $(echo "$parts" | tr , ' '); do
+  . "/$part.sh"
+done
+check 'the kernel has no complaint' no_kernel_errors
+finish
 sync
 poweroff -f
