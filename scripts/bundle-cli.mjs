@@ -5,7 +5,7 @@ import { rolldown } from 'rolldown';
 const bundle = await rolldown({
   input: { ioregion: 'dist/src/cli/main.js' },
   platform: 'node',
-  external: [/^node:/, /\/(bench|region-server|run)\.js$/, 'node-gyp-build'],
+  external: [/^node:/, /\/(bench|region-server|run|open-module)\.js$/, 'node-gyp-build'],
 });
 await bundle.write({ dir: 'dist/src/cli', format: 'esm', chunkFileNames: 'ioregion-[name].js' });
 await bundle.close();

@@ -1,4 +1,6 @@
 /** The life of a server: it listens, serves frontends one after the other, and ends when it is told to. */
+
+import type { UnixListener } from '../../native/index.js';
 import { BACKEND_RING_FEATURES, BackendServer } from '../../vhost-user/backend/index.js';
 import type { VirtioDevice } from '../../virtio/device.js';
 import { Feature } from '../../virtio/spec/features.js';
@@ -21,8 +23,9 @@ export interface ServedDevice {
 }
 
 interface Running {
-  readonly served: ServedDevice;
   readonly figures: ServedFigures;
+  /** SIGHUP. */
+  hangUp(): void;
   /** Lets what is in flight come to its end. */
   stop(): Promise<void>;
 }
@@ -42,30 +45,57 @@ export async function serve(options: CommonOptions, open: () => readonly ServedD
   }
 }
 
-function start(served: ServedDevice, common: Endpoint, { packed }: CommonOptions): Running {
+function start(served: ServedDevice, common: Endpoint, options: CommonOptions): Running {
   const { name, device, endpoint = common } = served;
   const figures = new ServedFigures(name, describeEndpoint(endpoint), device);
-  const server = new BackendServer({
-    device,
-    ringFeatures: packed ? BACKEND_RING_FEATURES | Feature.ringPacked : BACKEND_RING_FEATURES,
-    log: (message) => log(`${name}: ${message}`),
-    onSession: (session) => {
-      figures.connected(session);
-      log(`${name}: a frontend has connected`);
-      void session.ended.then(() => log(`${name}: the frontend has gone`));
-    },
-  });
-  const listener = listen(endpoint, {
-    onConnection: (connection) => server.serve(connection),
-    onError: (error) => log(`${name}: a connection could not be accepted: ${(error as Error).message}`),
-  });
+  const server = serverOf(served, figures, options);
+  const listener = listenFor(server, name, endpoint);
   log(`${name}: ready at ${describeEndpoint(endpoint)}`);
   const stop = async () => {
     listener.close();
     served.close?.();
     await server.close();
   };
-  return { served, figures, stop };
+  return { figures, hangUp: () => hangUp(served, server), stop };
+}
+
+function serverOf({ name, device }: ServedDevice, figures: ServedFigures, { packed }: CommonOptions): BackendServer {
+  const server: BackendServer = new BackendServer({
+    device,
+    ringFeatures: packed ? BACKEND_RING_FEATURES | Feature.ringPacked : BACKEND_RING_FEATURES,
+    log: (message) => log(`${name}: ${message}`),
+    onSession: (session) => {
+      figures.connected(session);
+      publishConfig(device, server);
+      log(`${name}: a frontend has connected`);
+      void session.ended.then(() => log(`${name}: the frontend has gone`));
+    },
+  });
+  return server;
+}
+
+/** What has changed while no driver was there to be told. */
+function publishConfig({ config: { bytes } }: VirtioDevice, { control }: BackendServer): void {
+  if (control?.config.differs(bytes) === true) control.config.publish(bytes);
+}
+
+function listenFor(server: BackendServer, name: string, endpoint: Endpoint): UnixListener {
+  try {
+    return listen(endpoint, {
+      onConnection: (connection) => server.serve(connection),
+      onError: (error) => log(`${name}: a connection could not be accepted: ${(error as Error).message}`),
+    });
+  } catch (error) {
+    void server.close();
+    throw error;
+  }
+}
+
+function hangUp(served: ServedDevice, server: BackendServer): void {
+  if (served.hangUp === undefined) return;
+  served.hangUp();
+  publishConfig(served.device, server);
+  log(`${served.name}: SIGHUP: looked at again`);
 }
 
 async function untilToldToEnd(running: readonly Running[], { metrics: target }: CommonOptions): Promise<void> {
@@ -76,7 +106,7 @@ async function untilToldToEnd(running: readonly Running[], { metrics: target }: 
   });
   const metrics = target === undefined ? null : publishMetrics(target, figures);
   const hangUp = () => {
-    for (const { served } of running) served.hangUp?.();
+    for (const one of running) one.hangUp();
   };
   process.on('SIGHUP', hangUp);
   const signal = await endSignal();

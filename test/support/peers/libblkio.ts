@@ -21,9 +21,14 @@ export interface IoResult {
 }
 
 /** Runs commands of qemu-io(1), one after another, on the disk that is served at `socket`. */
-export async function qemuIo(socket: string, commands: readonly string[]): Promise<IoResult> {
+export async function qemuIo(
+  socket: string,
+  commands: readonly string[],
+  { readonly = false } = {},
+): Promise<IoResult> {
   const disk = `driver=virtio-blk-vhost-user,path=${socket},cache.direct=on,discard=unmap`;
-  const args = ['--run', 'qemu-io', '--image-opts', disk, ...commands.flatMap((command) => ['-c', command])];
+  const options = readonly ? ['-r', '--image-opts'] : ['--image-opts'];
+  const args = ['--run', 'qemu-io', ...options, disk, ...commands.flatMap((command) => ['-c', command])];
   try {
     const { stdout, stderr } = await run(SCRIPT, args, { timeout: LIMIT_MS, killSignal: 'SIGKILL' });
     return { status: 0, output: stdout + stderr };

@@ -5,8 +5,7 @@ import { until } from './until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const READY = /: ready at /;
-const CONNECTED = 'a frontend has connected';
-const CONNECT_LIMIT_MS = 60_000;
+const SAID_LIMIT_MS = 60_000;
 const DEFAULT_LIMIT_MS = 300_000;
 
 export interface ServerOptions extends PeerProcessOptions {
@@ -38,10 +37,15 @@ export class Server {
     return this.#process;
   }
 
+  /** Resolves once it has printed `text`, since its last start. */
+  async said(text: string): Promise<void> {
+    const { process } = this;
+    await until(() => process.output.includes(text), SAID_LIMIT_MS);
+  }
+
   /** Resolves once a frontend has come, since the last start. */
   async connected(): Promise<void> {
-    const { process } = this;
-    await until(() => process.output.includes(CONNECTED), CONNECT_LIMIT_MS);
+    await this.said('a frontend has connected');
   }
 
   /** Killed with SIGKILL, and started again. */
