@@ -59,9 +59,9 @@ export class GuestStoppedError extends IoregionError {
   }
 }
 
-/** The process of a device ended before it served (`ERR_IOREGION_DEVICE_PROCESS`). */
+/** The process of a device did not start, or ended before its machine (`ERR_IOREGION_DEVICE_PROCESS`). */
 export class DeviceProcessError extends IoregionError {
   constructor(device: string, reason: string) {
-    super('ERR_IOREGION_DEVICE_PROCESS', `the process of the device "${device}" did not start: ${reason}`);
+    super('ERR_IOREGION_DEVICE_PROCESS', `the process of the device "${device}" is gone: ${reason}`);
   }
 }

@@ -70,14 +70,24 @@ const ALL_ONES = 0xffffffff;
 export class RegisterBus implements ExitHandler {
   /** Accesses whose device threw. */
   deviceErrors = 0;
+  readonly #places: readonly PlacedDevice[];
   readonly #mmio: AddressSpace;
   readonly #pio: AddressSpace;
   readonly #value = new AccessValue();
 
   /** @throws BusOverlapError */
   constructor(places: readonly PlacedDevice[]) {
+    this.#places = places;
     this.#mmio = new AddressSpace(places.filter((place) => place.space === 'mmio'));
     this.#pio = new AddressSpace(places.filter((place) => place.space === 'pio'));
+  }
+
+  /** Closes the devices, each once. @throws what the first of them that fails throws, after the others */
+  async close(): Promise<void> {
+    const devices = new Set(this.#places.map(({ device }) => device));
+    const settled = await Promise.allSettled([...devices].map(async (device) => await device.close?.()));
+    const failed = settled.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   mmio(exit: MmioExit): boolean {

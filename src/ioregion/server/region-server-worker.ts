@@ -36,19 +36,38 @@ async function loadRegions(data: ServerWorkerData): Promise<ServedRegion<Registe
   return data.regions.map(({ userData = 0, base = 0, device }) => ({ userData, base, device: devices.get(device)! }));
 }
 
-async function open(data: ServerWorkerData): Promise<BlockingServer> {
+/** Each once. What fails is reported as what the device throws at accesses. */
+async function closeDevices(regions: readonly ServedRegion<RegisterDevice>[]): Promise<void> {
+  const report = deviceErrorReporter();
+  for (const device of new Set(regions.map((region) => region.device))) {
+    try {
+      await device.close?.();
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+interface Opened {
+  readonly server: BlockingServer;
+  readonly regions: readonly ServedRegion<RegisterDevice>[];
+}
+
+async function open(data: ServerWorkerData): Promise<Opened> {
   if (data.cpus !== null) setAffinity(data.cpus);
   const regions = await loadRegions(data);
   const group: OrderGroupObject | null = data.groupId === null ? null : native.orderGroupOpen(data.groupId);
   const { readFd, writeFd, spinNs } = data;
-  return new BlockingServer({ readFd, writeFd, regions, group, spinNs, onDeviceError: deviceErrorReporter() });
+  const server = new BlockingServer({ readFd, writeFd, regions, group, spinNs, onDeviceError: deviceErrorReporter() });
+  return { server, regions };
 }
 
 try {
-  const server = await open(workerData as ServerWorkerData);
+  const { server, regions } = await open(workerData as ServerWorkerData);
   send({ type: 'ready', serverId: server.id });
   await once(parentPort!, 'message'); /* all threads of the device are ready */
   const end = server.serve();
+  await closeDevices(regions);
   send({ type: 'ended', end: toPlainEnd(end), stats: server.stats });
 } catch (error) {
   const load = error instanceof DeviceLoadError;

@@ -6,6 +6,8 @@ import type { MmioExit } from '../mmio-exit.js';
 export interface ExitHandler {
   io?(exit: IoExit): boolean;
   mmio?(exit: MmioExit): boolean;
+  /** The vCPU is closed: releases files and threads of the devices. */
+  close?(): Promise<void>;
 }
 
 /** Names a module that makes the exit handler; sent to the Worker. */

@@ -43,6 +43,15 @@ function runToExit(core: VcpuCore): CoreExit {
   }
 }
 
+/** A device that cannot be closed must not keep the thread. */
+async function closeHandler({ handler }: VcpuCore): Promise<void> {
+  try {
+    await handler.close?.();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+}
+
 function run(core: VcpuCore, request: Extract<VcpuRequest, { type: 'run' }>): void {
   try {
     if (request.resolve !== null) core.resolve(request.resolve === 'retry');
@@ -58,7 +67,7 @@ try {
   port.on('message', (request: VcpuRequest) => {
     if (request.type === 'run') return run(core, request);
     core.close();
-    port.close();
+    void closeHandler(core).finally(() => port.close());
   });
   reply({ type: 'ready', coreId: core.id });
 } catch (error) {

@@ -27,10 +27,20 @@ export function regionFactory<Options extends FunctionRegionOptions>(
 }
 
 /** @throws PciFunctionError */
-function partOf({ config, regions }: VirtioPciFunction, name: string): RegisterDevice {
-  if (name === 'config') return config;
+function partOf(pciFunction: VirtioPciFunction, name: string): RegisterDevice {
+  const { config, regions } = pciFunction;
+  if (name === 'config') return closing(config, pciFunction);
   const region = regions.find((one) => one.name === name);
   if (region !== undefined) return region.device;
   const names = regions.map((one) => one.name).join(', ');
   throw new PciFunctionError(`no region "${name}": there are config, ${names}`);
+}
+
+/** Configuration space, with whose service the function ends. */
+function closing(config: RegisterDevice, pciFunction: VirtioPciFunction): RegisterDevice {
+  return {
+    read: (offset, size) => config.read(offset, size),
+    write: (offset, size, value) => config.write(offset, size, value),
+    close: () => pciFunction.close(),
+  };
 }

@@ -34,8 +34,12 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
   const named = Object.fromEntries(names.map((name, index) => [name, new Fd(fds[index]!)]));
   const channel = process.connection.offer(remoteRegions(spec), { ...wiring.fds, ...named }).get('default')!;
   const dispatcher = dispatchTo(spec, channel, DEADLINE_MS, false);
-  dispatcher.onFailure = context.onFailure;
+  let closing = false;
+  void process.ended.then((reason) => {
+    if (!closing) context.onFailure(new DeviceProcessError(spec.name, reason));
+  });
   const close = async (): Promise<void> => {
+    closing = true;
     dispatcher.close();
     channel[Symbol.dispose]();
     process.connection.close();
@@ -59,8 +63,10 @@ async function startProcess({ name }: DeviceSpec, options: unknown): Promise<Dev
   const port = DevicePort.listen(join(directory, 'port'));
   try {
     const args = ['region-server', '--socket', join(directory, 'port'), '--options', JSON.stringify(options)];
+    /* Out of reach of a terminal's signals: it ends when its machine hangs up, however that ends. */
     const child = spawn(process.execPath, [COMMAND, ...args, fileURLToPath(FUNCTION_MODULE)], {
-      stdio: ['inherit', 'inherit', 'inherit'],
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
     });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));

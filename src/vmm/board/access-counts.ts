@@ -33,6 +33,7 @@ export function counted(shared: SharedAccessCounts, name: string, device: Regist
   const at = shared.names.indexOf(name) * PER_NAME;
   const values = new Float64Array(shared.counts);
   return {
+    ...(device.close === undefined ? {} : { close: () => device.close?.() }),
     read: (offset, size) => {
       values[at]! += 1;
       return device.read(offset, size);

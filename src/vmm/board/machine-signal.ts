@@ -49,7 +49,7 @@ export class MachineSignal {
   take(): GuestRequest | null {
     this.#eventfd.testAndClear();
     const kind = KINDS[Atomics.exchange(this.#words, Word.kind, 0)] ?? null;
-    const code = Atomics.exchange(this.#words, Word.code, 0);
+    const code = Atomics.exchange(this.#words, Word.code, 0) >>> 0;
     if (kind === null) return null;
     return kind === 'debug-exit' ? { kind, code } : { kind };
   }

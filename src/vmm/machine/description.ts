@@ -22,6 +22,8 @@ export interface MachineDescription extends DeviceDescriptions {
   readonly serial?: SerialStreams;
   /** What a guest that reboots gets: an end with reason `reset` (the default), or a machine that starts anew. */
   readonly onReset?: 'end' | 'restart';
+  /** Hears of devices that ended although the machine goes on, without them. Default: a warning of the process. */
+  readonly onDeviceFailure?: (failure: Error) => void;
 }
 
 /** The serial port is the console; a reboot leaves by the keyboard controller, a panic reboots at once. */
@@ -36,6 +38,7 @@ export interface CheckedDescription {
   readonly affinity: readonly (readonly number[])[];
   readonly serial: SerialStreams | null;
   readonly restarts: boolean;
+  readonly onDeviceFailure: (failure: Error) => void;
   readonly devices: readonly DeviceSpec[];
 }
 
@@ -62,6 +65,7 @@ export function checkDescription(description: MachineDescription): CheckedDescri
     affinity,
     serial: serial ?? null,
     restarts: onReset === 'restart',
+    onDeviceFailure: description.onDeviceFailure ?? ((failure) => process.emitWarning(failure)),
     devices: deviceSpecs(description),
   };
 }

@@ -42,6 +42,8 @@ export class VirtualMachine {
   #state: MachineState = 'off';
   #on: PoweredOn | null = null;
   #ended: Promise<MachineEnd> = Promise.resolve({ reason: 'stopped' });
+  /** `stop` has been called since the last start. */
+  #stopping = false;
   #settle: (end: MachineEnd) => void = () => {};
 
   /** @throws MachineOptionError */
@@ -66,11 +68,19 @@ export class VirtualMachine {
   async start({ signal }: StartOptions = {}): Promise<void> {
     this.#require('start', 'off');
     signal?.throwIfAborted();
+    this.#stopping = false;
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    await this.#powerOn();
-    signal?.addEventListener('abort', () => void this.stop(), { once: true });
+    const stop = (): void => void this.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    void this.#ended.then(() => signal?.removeEventListener('abort', stop));
+    try {
+      await this.#powerOn();
+    } catch (error) {
+      this.#settle({ reason: 'stopped' });
+      throw error;
+    }
   }
 
   /** Stops all vCPUs where they are. @throws MachineStateError where it does not run */
@@ -90,8 +100,8 @@ export class VirtualMachine {
   /** A power cycle: the same description, new hardware. @throws MachineStateError where it is off, and as `start` does */
   async reset(): Promise<void> {
     this.#require('reset', 'running', 'paused');
-    await this.#powerOff();
     try {
+      await this.#powerOff();
       await this.#powerOn();
     } catch (error) {
       this.#settle({ reason: 'failed', error: error as IoregionError });
@@ -99,10 +109,14 @@ export class VirtualMachine {
     }
   }
 
-  /** Switches the machine off: resolves when its threads, files and memory are gone. Idempotent. */
+  /**
+   * Switches the machine off: resolves when its threads, files and memory are gone. A machine that is being switched on
+   * goes off again as soon as it is. Idempotent.
+   */
   async stop(): Promise<void> {
-    if (this.#state === 'running' || this.#state === 'paused') await this.#end({ reason: 'stopped' });
-    else await this.#ended;
+    this.#stopping = true;
+    if (this.#on !== null) await this.#end({ reason: 'stopped' });
+    await this.#ended;
   }
 
   /** Presses the power button: a guest that listens shuts down. @throws MachineStateError */
@@ -133,6 +147,7 @@ export class VirtualMachine {
       this.#state = 'running';
       this.#startMs = performance.now() - began;
       for (const loop of loops) loop.start();
+      if (this.#stopping) await this.#end({ reason: 'stopped' });
     } catch (error) {
       await closeAll(closing);
       this.#state = 'off';
@@ -141,17 +156,21 @@ export class VirtualMachine {
   }
 
   #attachContext({ vm, memory }: Hardware) {
-    const onFailure = (error: Error): void => process.emitWarning(error);
-    return { vm, memory, routes: GsiRoutes.create(vm), onFailure };
+    const { onDeviceFailure } = this.#description;
+    return { vm, memory, routes: GsiRoutes.create(vm), onFailure: onDeviceFailure };
   }
 
   async #powerOff(): Promise<void> {
     this.#state = 'stopping';
     const { loops, closing } = this.#on!;
     this.#on = null;
-    await Promise.all(loops.map((loop) => loop.close()));
-    await closeAll(closing);
-    this.#state = 'off';
+    try {
+      await Promise.all(loops.map((loop) => loop.close()));
+    } finally {
+      await closeAll(closing).finally(() => {
+        this.#state = 'off';
+      });
+    }
   }
 
   /** The first end counts. */

@@ -48,6 +48,11 @@ export class PciBus {
     this.#decode(slot);
   }
 
+  /** Ends the functions of this thread. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#functions.values()].map((pciFunction) => pciFunction.close?.()));
+  }
+
   /** The bus as seen in [base, …) of a space. */
   window(space: 'mmio' | 'pio', base: number): RegisterDevice {
     return new PciWindow(this, space, base);

@@ -16,4 +16,6 @@ export interface PciFunction {
   /** Configuration space: 256 bytes. */
   readonly config: RegisterDevice;
   readonly regions: readonly BarRegion[];
+  /** Ends the device, where it is one of this thread. */
+  close?(): Promise<void>;
 }

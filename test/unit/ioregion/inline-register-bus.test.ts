@@ -79,6 +79,38 @@ const place = (
   device,
 });
 
+describe('closing a bus', () => {
+  const place = (address: number, device: RegisterDevice): PlacedDevice => ({ space: 'pio', address, size: 4, device });
+
+  it('closes each device once, and waits for it', async () => {
+    let closed = 0;
+    const device: RegisterDevice = {
+      read: () => 0,
+      write: () => {},
+      close: async () => {
+        await null;
+        closed += 1;
+      },
+    };
+    await new RegisterBus([place(0, device), place(8, device)]).close();
+    expect(closed).toBe(1);
+  });
+
+  it('closes the others where one fails, and says so', async () => {
+    const closed: number[] = [];
+    const fails: RegisterDevice = {
+      read: () => 0,
+      write: () => {},
+      close: () => {
+        throw new Error('stuck');
+      },
+    };
+    const works: RegisterDevice = { read: () => 0, write: () => {}, close: () => void closed.push(1) };
+    await expect(new RegisterBus([place(0, fails), place(8, works)]).close()).rejects.toThrow('stuck');
+    expect(closed).toEqual([1]);
+  });
+});
+
 describe('RegisterBus', () => {
   it.each([1, 2, 4, 8])('reads and writes %i bytes of MMIO, at the first and the last place they fit', (size) => {
     const device = new Recorder();

@@ -54,6 +54,25 @@ describe('RegionServerThread', () => {
     return response;
   }
 
+  it('closes its devices, each once, before its thread is gone', async () => {
+    const shared = new SharedArrayBuffer(4);
+    const device = module(
+      '{ read: () => 0, write() {}, async close() { await null; Atomics.add(new Int32Array(context.shared), 0, 1) } }',
+    );
+    const regions = [1, 2].map((userData) => ({ userData, device }));
+    const thread = await start(device, { shared, regions });
+    await thread.close();
+    expect(new Int32Array(shared)[0]).toBe(1);
+  });
+
+  it('ends although a device cannot be closed', async () => {
+    const errors: unknown[] = [];
+    const device = module('{ read: () => 0, write() {}, close() { throw new Error("stuck") } }');
+    const thread = await start(device, { onDeviceError: (error) => errors.push(error) });
+    await thread.close();
+    expect(String(errors)).toContain('stuck');
+  });
+
   describe('does not start', () => {
     it.each([
       ['a module that is missing', { module: '/nowhere/device.mjs' }, /Cannot find module/],

@@ -36,6 +36,8 @@ export interface ElfFields {
   readonly fileOffset?: bigint;
   readonly machine?: number;
   readonly headers?: number;
+  /** Instructions at the default entry, for protected mode. */
+  readonly code?: readonly number[];
 }
 
 const NOTE_AT = 0xb0;
@@ -47,6 +49,7 @@ export function elf(fields: ElfFields = {}): Uint8Array {
   const { entry = 0x100_0010, address = 0x100_0000n, memorySize = 0x1000n, fileOffset = BigInt(CODE_AT) } = fields;
   const file = new Uint8Array(CODE_AT + CODE_BYTES).fill(0x90, CODE_AT);
   const view = new DataView(file.buffer);
+  file.set(fields.code ?? [], CODE_AT + 0x10);
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(18, fields.machine ?? 62, true);
   view.setBigUint64(32, 64n, true);
