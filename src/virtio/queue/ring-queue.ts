@@ -213,7 +213,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.kicks = true;
     if (!this.running) return false;
     this.setKicks(true);
-    return this.look();
+    return !this.waiting && this.look();
   }
 
   fail(error: QueueError): void {

@@ -29,7 +29,10 @@ export interface VirtQueue {
   /** Tells the driver that kicks are not needed. A hint: they may come all the same. */
   disableKicks(): void;
 
-  /** Asks for kicks again. True where chains arrived meanwhile: the driver may not kick for those, so pop again. */
+  /**
+   * Asks for kicks again. True where chains arrived meanwhile: the driver may not kick for those, so pop again. False where the
+   * next chain has to wait for completions, which kick by themselves.
+   */
   enableKicks(): boolean;
 
   /** Gives the queue up, for a driver that breaks the device's own protocol beyond an error answer. */
