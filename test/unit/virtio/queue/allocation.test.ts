@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { layer, runScript } from '../../../support/script.js';
 
-const CHAINS = 200_000;
+const CHAINS = 64_000;
 /** Half of the smallest object there is: what remains is the compiler at work. */
 const BYTES_PER_CHAIN = 8;
 
