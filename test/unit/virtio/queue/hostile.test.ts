@@ -271,8 +271,8 @@ describe('case 15: more work than the ring holds', () => {
       for (let rounds = 0; served < size && rounds < size; rounds++) {
         for (let chain = subject.engine.pop(); chain !== null; chain = subject.engine.pop()) batch.push(chain);
         expect(batch.length).toBeGreaterThan(0);
-      // A device that asks for kicks and pops until there is nothing must come to an end.
-      expect(subject.engine.enableKicks()).toBe(false);
+        // A device that asks for kicks and pops until there is nothing must come to an end.
+        expect(subject.engine.enableKicks()).toBe(false);
         expect(batch.length * size).toBeLessThanOrEqual(2 * 65536 + size);
         const rooms = subject.rooms;
         served += batch.length;
