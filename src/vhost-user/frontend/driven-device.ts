@@ -61,12 +61,18 @@ export class DrivenDevice {
     vring.lost = false;
   }
 
+  /** Of a queue that begins anew while others run. */
+  async restartVring(session: FrontendSession, vring: RunningVring): Promise<void> {
+    if (vring.setup.position === undefined) this.#inflight?.forget(vring.setup.index);
+    await this.startVring(session, vring);
+  }
+
   /** Where the vring has stopped. Nothing of it is in flight then, unless the session has ended. */
   async stopVring(session: FrontendSession | null, vring: RunningVring): Promise<QueuePosition> {
     if (session === null || !vring.started) return vring.position;
     const position = await session.stopVring(vring.setup);
     vring.started = false;
-    vring.call();
+    vring.takeCall();
     return position;
   }
 

@@ -10,3 +10,8 @@ export {
 export { FrontendSession, type FrontendSessionEvents, type FrontendSessionOptions } from './frontend-session.js';
 export { type IotlbEntry, identity, invalidateIotlb, type Translator, updateIotlb } from './iotlb.js';
 export { VhostUserControl } from './vhost-user-control.js';
+export { createVhostUserFunction, type VhostUserFunctionOptions } from './vhost-user-function.js';
+export { startVhostUserWorker } from './vhost-user-worker-control.js';
+
+/** For `DeviceModule.module`: a device behind a backend as a function, with VhostUserFunctionOptions. */
+export const VHOST_USER_FUNCTION_MODULE: string = new URL('./vhost-user-function.js', import.meta.url).href;

@@ -1,6 +1,6 @@
 /** Memory that outlives a backend, in which it notes what is in flight: GET_INFLIGHT_FD and SET_INFLIGHT_FD. */
-import type { Fd } from '../../native/index.js';
-import { closeAll } from '../../native/index.js';
+import { writeSync } from 'node:fs';
+import { closeAll, type Fd } from '../../native/index.js';
 import { VhostUserProtocolError } from '../errors.js';
 import { decodeInflight, encodeInflight, type InflightMessage } from '../message/index.js';
 import { FrontendRequest } from '../spec/index.js';
@@ -44,6 +44,13 @@ export class InflightArea implements Disposable {
   /** Hands it to a backend, before its vrings start. */
   give(channel: RequestChannel): Promise<void> {
     return channel.tell(FrontendRequest.setInflightFd, encodeInflight(this.#message), [this.#fd]);
+  }
+
+  /** The ring of a queue begins anew: nothing of it was in flight. Written, not mapped: the backend may cut the file. */
+  forget(queue: number): void {
+    const bytes = Number(this.#message.size) / this.#message.queues;
+    if (Number.isInteger(bytes))
+      writeSync(this.#fd.number, new Uint8Array(bytes), 0, bytes, Number(this.#message.offset) + queue * bytes);
   }
 
   close(): void {

@@ -65,9 +65,13 @@ export class RunningVring implements Disposable {
     else this.#kickFd.signal();
   }
 
-  /** What the backend has used before it ended reaches the driver. */
+  /** A call of a backend that has stopped is heard at once. */
+  takeCall(): void {
+    if (this.#callFd.testAndClear()) this.#events.call();
+  }
+
+  /** The driver looks at what an earlier backend has used. */
   call(): void {
-    this.#callFd.testAndClear();
     this.#events.call();
   }
 

@@ -117,7 +117,7 @@ export class VhostUserControl implements ServedControl {
     void this.#work.add(async () => {
       const vring = this.#addVring(queue);
       const { session } = this.#link;
-      if (session !== null && !this.#broken) await this.#device.startVring(session, vring);
+      if (session !== null && !this.#broken) await this.#device.restartVring(session, vring);
     });
   }
 

@@ -5,11 +5,11 @@
 import type { DeviceContext } from '../../ioregion/device.js';
 import { loadDevice } from '../../ioregion/server/device-module.js';
 import { GuestMemory, type SharedMemory } from '../../memory/index.js';
-import { type DeviceControl, LocalControl, stderrLog, WorkerControl } from '../control/index.js';
+import { type DeviceControl, HandOverControl, LocalControl, stderrLog, WorkerControl } from '../control/index.js';
 import type { VirtioDevice } from '../device.js';
 import { UnknownFdError } from './errors.js';
 import { VirtioPciFunction } from './function.js';
-import type { FunctionModuleOptions } from './function-options.js';
+import type { FunctionModuleOptions, FunctionPlacement } from './function-options.js';
 import { openNotifiers, openSink, type ResolveFd } from './function-wiring.js';
 import { regionFactory } from './region-factory.js';
 
@@ -20,18 +20,35 @@ export async function createFunction(
   options: FunctionModuleOptions,
   context: DeviceContext,
 ): Promise<VirtioPciFunction> {
+  return functionOver(await openControl(options, context), options, context);
+}
+
+/** The same over a control that is there already. @throws PciFunctionError, UnknownFdError */
+export function functionOver(
+  control: DeviceControl,
+  options: FunctionPlacement & {
+    /** The queues run outside this process, which gets their kicks: host notifiers are handed over. Default false. */
+    readonly queuesOutside?: boolean;
+  },
+  context: DeviceContext,
+): VirtioPciFunction {
   const resolve = fdResolver(context);
-  const control = await openControl(options, context, resolve);
-  const { interrupts, kicks, bars = {} } = options;
+  const { interrupts, kicks, bars = {}, queuesOutside = false } = options;
   const queues = control.description.queueSizes.length;
+  const notifiers = kicks === undefined ? null : openNotifiers(kicks, queues, resolve);
   const pciFunction = new VirtioPciFunction({
     ...options.function,
-    control,
+    control: queuesOutside && notifiers !== null ? new HandOverControl(control, notifiers) : control,
     sink: openSink(interrupts, resolve),
-    notifiers: kicks === undefined ? null : openNotifiers(kicks, queues, resolve),
+    notifiers,
   });
   for (const [bar, address] of Object.entries(bars)) pciFunction.place(Number(bar), address);
   return pciFunction;
+}
+
+/** References become numbers. @throws UnknownFdError */
+export function sharedMemoryOf(memory: FunctionPlacement['memory'], context: DeviceContext): SharedMemory {
+  return { fds: memory.fds.map(fdResolver(context)), regions: [...memory.regions] };
 }
 
 function fdResolver({ fds }: DeviceContext): ResolveFd {
@@ -42,13 +59,9 @@ function fdResolver({ fds }: DeviceContext): ResolveFd {
   };
 }
 
-async function openControl(
-  options: FunctionModuleOptions,
-  context: DeviceContext,
-  resolve: ResolveFd,
-): Promise<DeviceControl> {
+async function openControl(options: FunctionModuleOptions, context: DeviceContext): Promise<DeviceControl> {
   const { device, dataPlane = 'worker' } = options;
-  const memory: SharedMemory = { fds: options.memory.fds.map(resolve), regions: [...options.memory.regions] };
+  const memory = sharedMemoryOf(options.memory, context);
   const features = options.ringFeatures === undefined ? {} : { ringFeatures: BigInt(options.ringFeatures) };
   if (dataPlane === 'worker') {
     const log = options.log === undefined ? {} : { log: options.log };

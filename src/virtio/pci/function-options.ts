@@ -9,23 +9,27 @@ import type { FunctionRegionOptions } from './region-factory.js';
 /** An open file: its number in this process, or the name by which it comes along (`DeviceContext.fds`). */
 export type FdRef = number | string;
 
-export interface FunctionModuleOptions extends FunctionRegionOptions {
+export interface FunctionModuleOptions extends FunctionPlacement {
   /** The module of the virtio device. */
   readonly device: DeviceModule;
-  /** Guest memory: `share()`, with references for descriptors. */
-  readonly memory: { readonly fds: readonly FdRef[]; readonly regions: readonly SharedRegion[] };
   /**
    * Where the device runs: on a Worker of its own (the default), or on the thread of the registers. The latter needs a device
    * that does its work in `kick`, and has no host notifiers.
    */
   readonly dataPlane?: 'worker' | 'registers';
+  /** Features of the queues to offer, as a decimal or hexadecimal number. Default: all that the engine has. */
+  readonly ringFeatures?: string;
+}
+
+/** What is the same for every device. */
+export interface FunctionPlacement extends FunctionRegionOptions {
+  /** Guest memory: `share()`, with references for descriptors. */
+  readonly memory: { readonly fds: readonly FdRef[]; readonly regions: readonly SharedRegion[] };
   readonly interrupts: InterruptWiringOptions;
   /** Who binds ioeventfds. Default: nobody, every kick is a register access. */
   readonly kicks?: KickWiringOptions;
   /** What firmware would program: addresses by BAR number. */
   readonly bars?: Readonly<Record<number, number>>;
-  /** Features of the queues to offer, as a decimal or hexadecimal number. Default: all that the engine has. */
-  readonly ringFeatures?: string;
   /** Where messages of the device go: `stderr`, or (the default) nowhere. */
   readonly log?: 'stderr';
   readonly function?: FunctionFlags;

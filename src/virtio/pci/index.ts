@@ -2,11 +2,12 @@
 export type { BarMapping } from './config-space.js';
 export { DeviceTypeError, PciFunctionError, UnknownFdError } from './errors.js';
 export { VirtioPciFunction, type VirtioPciFunctionOptions } from './function.js';
-export { createFunction } from './function-module.js';
+export { createFunction, functionOver, sharedMemoryOf } from './function-module.js';
 export type {
   FdRef,
   FunctionFlags,
   FunctionModuleOptions,
+  FunctionPlacement,
   InterruptWiringOptions,
   KickWiringOptions,
 } from './function-options.js';

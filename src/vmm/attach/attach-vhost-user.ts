@@ -12,6 +12,7 @@ export async function attachVhostUser(spec: DeviceSpec, context: AttachContext):
   const { pinGsi, bars } = context;
   const interrupts = { kind: 'kvm', vm, ...(pinGsi === undefined ? {} : { pinGsi }) } as const;
   const backend = { path, deviceType, queues };
-  const vhostUser = { backend, memory: context.memory.share(), interrupts, kicks: { kind: 'kvm', vm }, bars } as const;
+  const kicks = { kind: 'kvm', vm } as const;
+  const vhostUser = { backend, memory: context.memory.share(), interrupts, kicks, bars, log: 'stderr' } as const;
   return { slot: { vhostUser }, close: async () => {} };
 }

@@ -3,6 +3,7 @@ import type { RegisterDevice } from '../../ioregion/device.js';
 import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { Interrupts } from '../../kvm/interrupts.js';
+import { createVhostUserFunction, type VhostUserFunctionOptions } from '../../vhost-user/index.js';
 import { createFunction, type FunctionModuleOptions } from '../../virtio/pci/index.js';
 import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
 import { Cmos } from '../devices/cmos.js';
@@ -23,14 +24,13 @@ import {
 } from '../pci/index.js';
 import { counted, createAccessCounts, type SharedAccessCounts } from './access-counts.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
-import { openVhostUserFunction, type VhostUserFunction } from './vhost-user-function.js';
 
 /** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
 export interface SlotOptions {
   readonly slot: number;
   readonly here?: FunctionModuleOptions;
   readonly elsewhere?: ForwardedFunction;
-  readonly vhostUser?: VhostUserFunction;
+  readonly vhostUser?: VhostUserFunctionOptions;
 }
 
 /** Plain data: the board is made on the thread that serves it. Descriptors stay those of the machine. */
@@ -80,7 +80,7 @@ export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> 
 async function plug(bus: PciBus, { slot, here, elsewhere, vhostUser }: SlotOptions): Promise<void> {
   if (here !== undefined) bus.plug(slot, await createFunction(here, NO_CONTEXT));
   if (elsewhere !== undefined) bus.plug(slot, openForwardedFunction(elsewhere));
-  if (vhostUser !== undefined) bus.plug(slot, await openVhostUserFunction(vhostUser));
+  if (vhostUser !== undefined) bus.plug(slot, await createVhostUserFunction(vhostUser, NO_CONTEXT));
 }
 
 /** What is counted apart: the devices behind the ports, and the windows in memory. */
