@@ -8,6 +8,8 @@ import { PciDisk } from '../support/vhost-user/pci-disk.js';
 import { testWhere } from './where.js';
 
 const IMAGE_BYTES = 1 << 20;
+/** 50 of them in a row are for `npm run soak`. */
+const DEATHS = Number(process.env.IOREGION_DEATHS ?? 5);
 const FEATURES = Feature.version1 | Feature.indirectDesc | Feature.eventIdx;
 
 interface Set {
@@ -80,6 +82,24 @@ async function diesIdle(test: Test, command: CommandOf): Promise<void> {
   test.equal(disk.notifierState, 'offlimits', 'the kicks belong to the backend all the time');
 }
 
+/** Killed at random moments, with requests in flight; its successors finish them. */
+async function diesUnderLoad(test: Test, command: CommandOf): Promise<void> {
+  const { backend, disk, load } = await setUp(test, command);
+  disk.driver.start();
+  for (let death = 1; death <= DEATHS; death++) {
+    const running = load.run(200, 32);
+    await until(() => load.completed >= 200 * (death - 1) + 13 * (1 + (death % 12)));
+    await backend.kill();
+    test.ok(disk.driver.queue(0).inFlight > 0, `death ${death}: requests are in flight`);
+    await backend.start();
+    await running;
+  }
+  await load.verify();
+  test.same(load.errors, [], 'every block is what was written');
+  test.equal(load.completed, 200 * DEATHS, 'no request is lost');
+  test.equal(disk.driver.transport.needsReset, false, 'the device needs no reset');
+}
+
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -95,4 +115,5 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies while it h
   diesIdle(test, storageDaemon),
 );
 testWhere([], 'ioregion serve blk dies while it has nothing to do', (test) => diesIdle(test, serveBlk));
+testWhere([], 'ioregion serve blk is killed under load', (test) => diesUnderLoad(test, serveBlk));
 t.setTimeout(120_000);
