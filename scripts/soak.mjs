@@ -35,6 +35,11 @@ const PARTS = {
     command: ['npx', 'vitest', 'run', '--project', 'unit', '--testTimeout=1200000', 'test/unit/virtio/queue'],
     env: { IOREGION_QUEUE_RUNS: '10000', IOREGION_QUEUE_CHAINS: '250000' },
   },
+  'vhost-user': {
+    what: '1 million random vhost-user messages with random descriptors',
+    command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/vhost-user/properties.test.ts'],
+    env: { IOREGION_VHOST_MESSAGES: '1000000' },
+  },
   heap: { what: 'heap per access over 1 million accesses', command: ['node', 'dist/bench/heap/main.js'] },
   start: { what: 'cold starts', command: ['node', 'dist/bench/start/main.js'], goal: false },
 };

@@ -7,7 +7,7 @@ import { ProtocolFeature, VhostFeature } from '../spec/index.js';
 export const BACKEND_RING_FEATURES: bigint = Feature.indirectDesc | Feature.eventIdx | Feature.ringReset;
 
 export function offeredFeatures({ features }: DeviceDescription): bigint {
-  return features | Feature.version1 | VhostFeature.protocolFeatures;
+  return features | Feature.version1 | VhostFeature.protocolFeatures | VhostFeature.logAll;
 }
 
 export function offeredProtocolFeatures({ deviceType }: DeviceDescription): bigint {
@@ -15,6 +15,8 @@ export function offeredProtocolFeatures({ deviceType }: DeviceDescription): bigi
   return (
     net |
     ProtocolFeature.mq |
+    ProtocolFeature.logShmfd |
+    ProtocolFeature.deviceState |
     ProtocolFeature.replyAck |
     ProtocolFeature.backendReq |
     ProtocolFeature.backendSendFd |

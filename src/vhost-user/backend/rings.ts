@@ -6,8 +6,9 @@ import type { QueueSetup } from '../../virtio/queue/index.js';
 import { DESCRIPTOR_SIZE, Feature, RingPosition, UsedRing } from '../../virtio/spec/index.js';
 import { VhostUserRequestError } from '../errors.js';
 import type { VringAddress } from '../message/index.js';
-import { VhostFeature } from '../spec/index.js';
+import { VhostFeature, VRING_LOG_USED } from '../spec/index.js';
 import { type InflightArea, PackedTracker, SplitTracker } from './inflight/index.js';
+import { type DirtyLog, logObserver, ObserverPair } from './log/index.js';
 import type { MemorySlots } from './memory-slots.js';
 import { Ring } from './ring.js';
 
@@ -29,6 +30,7 @@ export class Rings {
   readonly #polls = new Map<Ring, NodeJS.Timeout>();
   #memory: GuestMemory | null = null;
   #inflight: InflightArea | null = null;
+  #log: DirtyLog | null = null;
 
   constructor(control: LocalControl, slots: MemorySlots, interrupts: InterruptSource) {
     this.#control = control;
@@ -92,6 +94,14 @@ export class Rings {
     await this.update();
   }
 
+  /** Logs writes to guest memory there, while the frontend has accepted F_LOG_ALL; takes the log over. */
+  async setLog(log: DirtyLog | null): Promise<void> {
+    await this.stop();
+    this.#log?.close();
+    this.#log = log;
+    await this.update();
+  }
+
   /** The driver made chains available. */
   kick(ring: Ring): void {
     if (ring.running) this.#control.kick(ring.index);
@@ -144,8 +154,18 @@ export class Rings {
     return position === null ? common : { ...common, position };
   }
 
-  /** With chains that were in flight when the ring was served before, by this backend or by one that has died. */
   #startOf(ring: Ring, setup: QueueSetup): QueueStart {
+    const start = this.#recover(ring, setup);
+    const log = (this.features & VhostFeature.logAll) === 0n ? null : this.#log;
+    if (log === null) return start;
+    const { flags, log: logAddress } = ring.address!;
+    const logger = logObserver(log, setup, Number((flags & VRING_LOG_USED) === 0 ? setup.deviceArea : logAddress));
+    const observer = start.observer === undefined ? logger : new ObserverPair(start.observer, logger);
+    return { ...start, observer };
+  }
+
+  /** With chains that were in flight when the ring was served before, by this backend or by one that has died. */
+  #recover(ring: Ring, setup: QueueSetup): QueueStart {
     const start = { setup, kickFd: ring.kick };
     const part = this.#inflight?.part(ring.index, setup.size) ?? null;
     if (part === null || this.#inflight?.packed !== this.packed) return start;

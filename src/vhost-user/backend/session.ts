@@ -12,6 +12,7 @@ import { offeredFeatures, offeredProtocolFeatures } from './offer.js';
 import { REQUESTS, type Request, type RequestResult } from './requests/index.js';
 import { interruptsTo } from './ring-interrupts.js';
 import { Rings } from './rings.js';
+import { StateTransfer } from './state/state-transfer.js';
 
 export interface SessionOptions {
   /** Stays the caller's; it is reset when the session ends. */
@@ -46,6 +47,7 @@ export class Session {
   status = 0;
   #protocolFeatures = 0n;
   #channel: BackendChannel | null = null;
+  #transfer: StateTransfer | null = null;
   /** What is being carried out: the device is given back only afterwards. */
   #handling: Promise<void> | null = null;
   readonly #connection: Connection;
@@ -121,6 +123,33 @@ export class Session {
     await this.rings.resetDevice();
     for (const ring of this.rings.all) ring.reset();
     this.status = 0;
+  }
+
+  /** Begins to write the device's state to the pipe, or to read it from there; takes the pipe over. Nothing runs. */
+  async transferState(pipe: Fd, save: boolean): Promise<void> {
+    this.#transfer?.close();
+    const { deviceType } = this.control.description;
+    try {
+      if (save) this.#transfer = StateTransfer.save(pipe, deviceType, this.control.saveDevice());
+      else {
+        await this.rings.resetDevice();
+        this.#transfer = StateTransfer.load(pipe, deviceType, (state) => this.control.restoreDevice(state));
+      }
+    } catch (error) {
+      pipe.close();
+      throw error;
+    }
+  }
+
+  /** Resolves when the transfer has ended: whether all is well. */
+  async stateTransferred(): Promise<boolean> {
+    try {
+      await this.#transfer?.done;
+      return this.#transfer !== null;
+    } catch (error) {
+      this.#log(`device state: ${(error as Error).message}`);
+      return false;
+    }
   }
 
   /** Takes over `socket`. */
@@ -214,10 +243,12 @@ export class Session {
   }
 
   async #giveBack(error: Error | null): Promise<Error | null> {
+    this.#transfer?.close();
     await this.#handling?.catch(() => {});
-    await this.rings.resetDevice();
+    await this.reset();
     this.#channel?.close();
     await this.rings.setInflight(null);
+    await this.rings.setLog(null);
     this.rings.close();
     this.slots.close();
     this.#shrunkWatch.close();

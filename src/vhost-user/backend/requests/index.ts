@@ -2,8 +2,10 @@
 import { channelRequests } from './channel.js';
 import { configRequests } from './config.js';
 import { deviceRequests } from './device.js';
+import { stateRequests } from './device-state.js';
 import { featureRequests } from './features.js';
 import { inflightRequests } from './inflight.js';
+import { logRequests } from './log.js';
 import { memoryRequests } from './memory.js';
 import type { Request } from './request.js';
 import { vringRequests } from './vring.js';
@@ -20,4 +22,6 @@ export const REQUESTS: ReadonlyMap<number, Request> = new Map([
   ...configRequests,
   ...channelRequests,
   ...inflightRequests,
+  ...logRequests,
+  ...stateRequests,
 ]);
