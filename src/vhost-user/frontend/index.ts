@@ -8,7 +8,7 @@ export {
   BackendUnsuitableError,
 } from './errors.js';
 export { FrontendSession, type FrontendSessionEvents, type FrontendSessionOptions } from './frontend-session.js';
-export { type IotlbEntry, identity, invalidateIotlb, type Translator, updateIotlb } from './iotlb.js';
+export type { IotlbEntry, Translator } from './iotlb.js';
 export { VhostUserControl } from './vhost-user-control.js';
 export { createVhostUserFunction, type VhostUserFunctionOptions } from './vhost-user-function.js';
 export { startVhostUserWorker } from './vhost-user-worker-control.js';

@@ -45,7 +45,7 @@ export function answerMiss(channel: RequestChannel, translator: Translator, mess
   return true;
 }
 
-export function updateIotlb(channel: RequestChannel, { iova, size, gpa, access }: IotlbEntry): Promise<void> {
+function updateIotlb(channel: RequestChannel, { iova, size, gpa, access }: IotlbEntry): Promise<void> {
   const userAddress = userAddressOf(gpa);
   const update = encodeIotlb({ iova, size, userAddress, access, type: IotlbType.update });
   return channel.tell(FrontendRequest.iotlbMsg, update);

@@ -16,11 +16,6 @@ export function userAddressOf(gpa: bigint): bigint {
   return gpa + USER_BASE;
 }
 
-/** The inverse. */
-export function guestAddressOf(userAddress: bigint): bigint {
-  return userAddress - USER_BASE;
-}
-
 /**
  * Shares all of it but read-only regions: a backend would map them writable.
  * @throws BackendUnsuitableError for more regions than the backend takes, and for memory of this process alone
@@ -35,12 +30,6 @@ export async function shareMemory(channel: RequestChannel, protocol: bigint, mem
     return channel.tell(FrontendRequest.setMemTable, encodeMemoryTable(regions.map(toMessage)), filesOf(regions));
   for (const region of regions)
     await channel.tell(FrontendRequest.addMemReg, encodeSingleRegion(toMessage(region)), filesOf([region]));
-}
-
-/** Takes regions back that `shareMemory` gave to a backend with CONFIGURE_MEM_SLOTS. */
-export async function withdrawMemory(channel: RequestChannel, memory: GuestMemory): Promise<void> {
-  for (const region of memory.regions)
-    if (!region.readonly) await channel.tell(FrontendRequest.remMemReg, encodeSingleRegion(toMessage(region)));
 }
 
 function toMessage({ gpa, size, file }: MemoryRegion): MemoryRegionMessage {

@@ -22,6 +22,7 @@ import { profileOf } from './device-profile.js';
 import { DrivenDevice } from './driven-device.js';
 import { BackendGoneError } from './errors.js';
 import type { FrontendSession } from './frontend-session.js';
+import { invalidateIotlb } from './iotlb.js';
 import { Migration } from './migration.js';
 import { RunningVring } from './running-vring.js';
 import { WorkQueue } from './work-queue.js';
@@ -156,6 +157,11 @@ export class VhostUserControl implements ServedControl {
     this.#options.log?.(reason);
     this.#broken = true;
     if (this.state.setNeedsReset()) this.#interrupts?.callConfig();
+  }
+
+  /** Takes translations of I/O virtual addresses back: nothing uses them any more when it resolves. Rejects as a session does. */
+  invalidate(iova: bigint, size: bigint): Promise<void> {
+    return this.#onSession((session) => invalidateIotlb(session.channel, iova, size));
   }
 
   #addVring(queue: QueueStart): RunningVring {

@@ -301,6 +301,9 @@ describe('a device behind a backend', () => {
     expect(update).toMatchObject({ iova: 0n, size: BigInt(1 << 20), type: IotlbType.update });
     connection.request(miss(1n << 40n));
     await eventually(() => expect(connection.answers.map(decodeU64)).toEqual([0n, 1n]));
+    await control.invalidate(0x1000n, 0x2000n);
+    const last = connection.requests.filter((one) => one.request === FrontendRequest.iotlbMsg).at(-1)!;
+    expect(decodeIotlb(last.payload)).toMatchObject({ iova: 0x1000n, size: 0x2000n, type: IotlbType.invalidate });
   });
 
   test('nobody at the path, and a backend of before virtio 1, are errors with a code', async () => {
