@@ -110,13 +110,16 @@ export function checkSize(setup: QueueSetup): void {
   if (!inRange || (!isPacked(setup) && (size & (size - 1)) !== 0)) throw new QueueError('size', `size ${size}`);
 }
 
+/** Chains are recovered between two positions, which no queue has without one. */
+const NOWHERE: QueuePosition = { available: Number.NaN, used: Number.NaN };
+
 /** Throws QueueError where a saved position is none: it comes from a migration stream or a frontend. */
 export function checkPosition(setup: QueueSetup): void {
-  const { position, size } = setup;
-  if (position === undefined) return;
-  const { available, used } = position;
+  const { position, recovered = [], size } = setup;
+  if (position === undefined && recovered.length === 0) return;
+  const { available, used } = position ?? NOWHERE;
   const valid = [available, used].every((value) => isIndex(value) && (!isPacked(setup) || isOffset(value, size)));
-  if (!valid || distance(setup, position) !== recoveredEntries(setup))
+  if (!valid || distance(setup, { available, used }) !== recoveredEntries(setup))
     throw new QueueError('position', `available ${available}, used ${used} in a queue of ${size}`);
 }
 
@@ -135,8 +138,10 @@ function recoveredEntries(setup: QueueSetup): number {
   return entries <= size ? entries : Number.NaN;
 }
 
+/** Of one or more whole descriptors. */
 function wordsOf(descriptors: Uint32Array | undefined): number {
-  return descriptors?.length || Number.NaN;
+  const words = descriptors?.length ?? 0;
+  return words > 0 && words % 4 === 0 ? words : Number.NaN;
 }
 
 function isOffset(value: number, size: number): boolean {

@@ -92,12 +92,12 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** Chains that are available and have not been taken are not there any more. */
   protected abstract hide(): void;
 
-  /** What was read of memory that has been unmapped says nothing about the driver. */
   /** The next chain of those that were in flight when the queue was served before, and are not in the ring; as `take`. */
   protected takeRecovered(): QueueChain | null {
     return null;
   }
 
+  /** What was read of memory that has been unmapped says nothing about the driver. */
   private breakRule(rule: QueueRule, detail: string): false {
     const { usable } = this.memory;
     this.fail(usable ? new QueueError(rule, detail) : new QueueError('area', 'the guest memory has been unmapped'));

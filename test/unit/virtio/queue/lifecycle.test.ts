@@ -159,6 +159,23 @@ describe.each(FORMATS)('a %s queue', (format) => {
     expectRefused({ deviceArea: driverArea }, 'OVERLAP');
   });
 
+  test('takes no chains for recovered that its position does not tell of, or that cannot be (2.6.1)', () => {
+    const start16 = format === 'packed' ? 0x8000 : 0;
+    const from = (count: number) => ({ position: { available: start16 + count, used: start16 } });
+    const descriptors = new Uint32Array(4);
+    const one = format === 'packed' ? { head: 0, descriptors } : { head: 0 };
+    expectRefused({ recovered: [one] }, 'POSITION');
+    expectRefused({ ...from(0), recovered: [one] }, 'POSITION');
+    expectRefused({ ...from(2), recovered: [one] }, 'POSITION');
+    expectRefused({ ...from(9), recovered: Array(9).fill(one) }, 'POSITION');
+    if (format === 'split') return;
+    for (const words of [[], [3], [2, 6], [0, 8]]) {
+      const recovered = words.map((length) => ({ head: 0, descriptors: new Uint32Array(length) }));
+      expectRefused({ ...from(Math.max(1, words.length)), recovered }, 'POSITION');
+    }
+    expectRefused({ ...from(1), recovered: [{ head: 0 }] }, 'POSITION');
+  });
+
   test.each(hostilePositions(format))(
     'is not restored at a position that no queue stops at: %o (2.6.1)',
     (position) => {
