@@ -38,6 +38,7 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
   const machine = new VirtualMachine(describe(options, input));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
     await machine.start({ signal: abort.signal });
     const end = await machine.ended;
@@ -45,6 +46,7 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
     return statusOf(end);
   } finally {
     input?.close();
+    process.stdout.off('error', stop);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
