@@ -7,7 +7,7 @@ import { Feature } from '../../virtio/spec/features.js';
 import type { CommonOptions } from './common-options.js';
 import { describeEndpoint, type Endpoint, endpointOf, listen } from './endpoint.js';
 import { log } from './log.js';
-import { publishMetrics } from './metrics.js';
+import { type Metrics, publishMetrics } from './metrics.js';
 import { ServedFigures } from './served-figures.js';
 
 export interface ServedDevice {
@@ -37,12 +37,24 @@ interface Running {
 export async function serve(options: CommonOptions, open: () => readonly ServedDevice[]): Promise<void> {
   const endpoint = endpointOf(options, process.env);
   const running: Running[] = [];
+  let metrics: Metrics | null = null;
   try {
     for (const served of open()) running.push(start(served, endpoint, options));
-    await untilToldToEnd(running, options);
+    if (options.metrics !== undefined) metrics = publishMetrics(options.metrics, () => figuresOf(running));
+    for (const { figures } of running) log(`${figures.name}: ready at ${figures.socket}`);
+    await untilToldToEnd(running);
   } finally {
+    metrics?.close();
     await Promise.all(running.map(({ stop }) => stop()));
   }
+}
+
+function figuresOf(running: readonly Running[]): object {
+  return {
+    uptimeMs: Math.round(process.uptime() * 1000),
+    rssBytes: process.memoryUsage.rss(),
+    devices: running.map(({ figures }) => figures.now()),
+  };
 }
 
 function start(served: ServedDevice, common: Endpoint, options: CommonOptions): Running {
@@ -50,7 +62,6 @@ function start(served: ServedDevice, common: Endpoint, options: CommonOptions): 
   const figures = new ServedFigures(name, describeEndpoint(endpoint), device);
   const server = serverOf(served, figures, options);
   const listener = listenFor(server, name, endpoint);
-  log(`${name}: ready at ${describeEndpoint(endpoint)}`);
   const stop = async () => {
     listener.close();
     served.close?.();
@@ -98,21 +109,14 @@ function hangUp(served: ServedDevice, server: BackendServer): void {
   log(`${served.name}: SIGHUP: looked at again`);
 }
 
-async function untilToldToEnd(running: readonly Running[], { metrics: target }: CommonOptions): Promise<void> {
-  const figures = () => ({
-    uptimeMs: Math.round(process.uptime() * 1000),
-    rssBytes: process.memoryUsage.rss(),
-    devices: running.map((one) => one.figures.now()),
-  });
-  const metrics = target === undefined ? null : publishMetrics(target, figures);
-  const hangUp = () => {
+async function untilToldToEnd(running: readonly Running[]): Promise<void> {
+  const hangUpAll = () => {
     for (const one of running) one.hangUp();
   };
-  process.on('SIGHUP', hangUp);
+  process.on('SIGHUP', hangUpAll);
   const signal = await endSignal();
+  process.off('SIGHUP', hangUpAll);
   log(`${signal}: finishing what is under way`);
-  process.off('SIGHUP', hangUp);
-  metrics?.close();
 }
 
 /** A second signal ends the process as any other does. */

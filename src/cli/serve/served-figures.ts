@@ -23,8 +23,8 @@ export interface DeviceFigures {
 }
 
 export class ServedFigures {
-  readonly #name: string;
-  readonly #socket: string;
+  readonly name: string;
+  readonly socket: string;
   readonly #device: VirtioDevice & Counting;
   #current: Session | null = null;
   #connections = 0;
@@ -32,8 +32,8 @@ export class ServedFigures {
   #refused = 0;
 
   constructor(name: string, socket: string, device: VirtioDevice) {
-    this.#name = name;
-    this.#socket = socket;
+    this.name = name;
+    this.socket = socket;
     this.#device = device;
   }
 
@@ -47,8 +47,8 @@ export class ServedFigures {
   now(): DeviceFigures {
     const { messages = 0, refused = 0 } = this.#current?.counters ?? {};
     return {
-      name: this.#name,
-      socket: this.#socket,
+      name: this.name,
+      socket: this.socket,
       type: this.#device.deviceType,
       connected: this.#current !== null,
       connections: this.#connections,

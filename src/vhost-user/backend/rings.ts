@@ -127,6 +127,8 @@ export class Rings {
     }
     if (this.#control.state.needsReset) return void this.#control.stopQueue(ring.index);
     ring.running = true;
+    // A backend that died may have shown chains to the driver and not called it.
+    if (this.#inflight !== null) this.#interrupts.callQueue(ring.index);
     if (ring.kickSource === 'poll') this.#poll(ring);
   }
 

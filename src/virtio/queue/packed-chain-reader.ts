@@ -23,12 +23,19 @@ export class PackedChainReader {
   /** The state bits of an available descriptor there. */
   private state = 0;
 
-  constructor(ring: DescriptorTable, indirect: boolean, memory: MemoryMap, faults: RingFaults) {
+  /** `longest`: descriptors of the longest chain, which no indirect table exceeds. */
+  constructor(
+    ring: DescriptorTable,
+    indirect: boolean,
+    memory: MemoryMap,
+    faults: RingFaults,
+    longest: number = ring.entries,
+  ) {
     this.ring = ring;
     this.indirect = indirect;
     this.memory = memory;
     this.faults = faults;
-    this.tables = new IndirectTables(memory, ring.entries);
+    this.tables = new IndirectTables(memory, longest);
     this.rest = new ChainRest(faults);
   }
 

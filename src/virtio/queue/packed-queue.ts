@@ -171,7 +171,7 @@ export class PackedQueue extends RingQueue {
     const chain = this.chains[this.idle]!;
     const entries = descriptors.length / DESCRIPTOR_WORDS;
     const table = new DescriptorTable(descriptors, 0, entries);
-    const reader = new PackedChainReader(table, this.indirect, this.map, this.faults);
+    const reader = new PackedChainReader(table, this.indirect, this.map, this.faults, this.size);
     if (!reader.read(chain, 0, AVAIL, entries)) return null;
     if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
     chain.descriptors = entries;

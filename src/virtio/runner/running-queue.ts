@@ -19,7 +19,9 @@ export class RunningQueue {
   listen(kickFd: EventFd, kick: () => void): void {
     // Cleared before the queue is looked at: what is made available after that comes with a kick of its own.
     this.#watch = new FdWatch(kickFd, () => {
-      if (kickFd.testAndClear()) kick();
+      // Whoever made it may have closed it, of a queue that is about to stop.
+      if (kickFd.closed) this.unlisten();
+      else if (kickFd.testAndClear()) kick();
     });
   }
 

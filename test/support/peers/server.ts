@@ -1,9 +1,8 @@
 /** `ioregion serve` as a process of its own, as a user would start it. */
-import { fileURLToPath } from 'node:url';
+import { CLI_PROGRAM } from '../program.js';
 import { PeerProcess, type PeerProcessOptions } from './peer-process.js';
 import { until } from './until.js';
 
-const PROGRAM = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const READY = /: ready at /;
 const SAID_LIMIT_MS = 60_000;
 const DEFAULT_LIMIT_MS = 300_000;
@@ -62,7 +61,7 @@ export class Server {
 
   #spawn(): PeerProcess {
     const { launcher = [], limitMs = DEFAULT_LIMIT_MS, env = {} } = this.#options;
-    const [program, ...args] = [...launcher, process.execPath, PROGRAM, 'serve', ...this.args];
+    const [program, ...args] = [...launcher, process.execPath, CLI_PROGRAM, 'serve', ...this.args];
     // A test runner has Node measure its children: ours shall be as fast as a user's.
     return new PeerProcess(program!, args, { limitMs, env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '', ...env } });
   }

@@ -1,10 +1,15 @@
-# Writes and verifies until the host has done what it wants to do meanwhile, and says so in a line.
-writer_blocks=$((disk_mib * 256))
+# Writes to all disks and verifies, until the host has done what it wants to do meanwhile, and says so in a line.
+writers=
 rm -f /tmp/stop
 say writing
-verify-writer /dev/vda 0 $writer_blocks "${writers:-8}" "${writer_seconds:-600}" /tmp/stop >/tmp/writer 2>&1 &
-writer=$!
+for disk in vda vdb; do
+  [ -b /dev/$disk ] || continue
+  verify-writer /dev/$disk 0 $(($(cat /sys/block/$disk/size) / 8)) 8 600 /tmp/stop >/tmp/writer-$disk 2>&1 &
+  writers="$writers $!"
+done
 read -r line
 touch /tmp/stop
-check "no write is lost and none is torn ($line)" wait $writer
-sed 's/^#*/#/' /tmp/writer
+for writer in $writers; do
+  check "no write is lost and none is torn: $line" wait "$writer"
+done
+sed 's/^#*/#/' /tmp/writer-*
