@@ -28,6 +28,7 @@ import {
   RemoteWiring,
 } from '#dist/src/virtio/pci/index.js';
 import { CommonCfg, DeviceStatus, DeviceType, Feature, MODERN_PCI_DEVICE_BASE } from '#dist/src/virtio/spec/index.js';
+import { PATIENCE } from '../support/patience.js';
 import { NodeProcess } from '../support/processes.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 import { SplitDriver } from '../unit/virtio/support/split-driver.js';
@@ -272,7 +273,7 @@ describeWhere([kvmDevice], 'a guest drives a virtio device', () => {
         expect(Number(statuses.at(-1))).toBe(acknowledge | driver | featuresOk | driverOk);
         await run([1, 2, 3].flatMap((index) => exchange(queue, index)));
         expect([0, 1, 2].map((index) => queue.answer(index)[0])).toEqual([2, 3, 4]);
-        await vi.waitFor(() => expect(isRequested(vcpu, MSI.data)).toBe(true));
+        await vi.waitFor(() => expect(isRequested(vcpu, MSI.data)).toBe(true), { timeout: 5_000 * PATIENCE });
         expect(isKickTaken(vm)).toBe(dataPlane === 'worker');
         const [, status] = await run([setStatus(0), mmioRead(common(CommonCfg.deviceStatus), 1, { count: 2000 })]);
         expect(Number(status)).toBe(0);

@@ -61,8 +61,11 @@ export function expectExitPort({ run, page }: TinyGuest): void {
   expect([run(), page.io.port]).toEqual([EXIT_REASONS.KVM_EXIT_IO, EXIT_PORT]);
 }
 
-/** The next exit is the handler's: the guest has taken the interrupt. */
+/**
+ * The next exit is the handler's: the guest has taken the interrupt. Where the hardware runs the guest, KVM steps over
+ * the OUT at the next entry only; an emulator has done so.
+ */
 export function expectInterrupt(guest: TinyGuest): void {
   expectExitPort(guest);
-  expect(Number(guest.state.regs().rip)).toBe(HANDLER + exit.length);
+  expect([HANDLER, HANDLER + exit.length]).toContain(Number(guest.state.regs().rip));
 }

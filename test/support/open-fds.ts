@@ -1,6 +1,7 @@
 /** What this process has open, counted by the kernel. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect, vi } from 'vitest';
+import { PATIENCE } from './patience.js';
 
 /** Descriptors of this process, without the one that counts them. */
 export function openFds(): string[] {
@@ -26,5 +27,5 @@ export function threadCount(): number {
 
 /** Waits until exactly `before` is open: handles of the event loop are closed at the end of a turn. */
 export async function expectOpenFds(before: readonly string[]): Promise<void> {
-  await vi.waitFor(() => expect(openFds()).toEqual(before));
+  await vi.waitFor(() => expect(openFds()).toEqual(before), { timeout: 5_000 * PATIENCE });
 }

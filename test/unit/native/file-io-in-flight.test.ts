@@ -134,7 +134,7 @@ describeWhere([ioUring], 'a request in flight', () => {
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`));
     const messages: unknown[] = [];
     worker.on('message', (message) => messages.push(message));
-    await vi.waitFor(() => expect(messages).toEqual([0, 0]));
+    await vi.waitFor(() => expect(messages).toEqual([0, 0]), { timeout: 20_000 });
     await worker.terminate();
     // Compared with what was there: the event loops of Node 22 and later have an io_uring of their own.
     for (const fd of openFds().filter((line) => !before.includes(line))) expect(fd).toContain('pipe');
