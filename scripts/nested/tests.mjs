@@ -12,14 +12,19 @@ const filters = asked[0] === '--short' ? SHORT : asked;
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const SYSTEM = 'dist/test/system';
 /** Loading modules is what takes long here: once, in one process, instead of once for each file. */
-const LEAN = ['--no-isolate', '--maxWorkers=1', '--testTimeout=120000', '--hookTimeout=120000'];
+const LEAN = ['--no-isolate', '--maxWorkers=1'];
+const PATIENT = ['--testTimeout=120000', '--hookTimeout=120000', '--teardownTimeout=120000'];
 mkdirSync(directory, { recursive: true });
 
 function vitest() {
   const reports = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${directory}/kvm.json`];
-  const { status } = spawnSync('node', [VITEST, 'run', '--project', 'kvm', ...LEAN, ...reports, ...filters], {
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    'node',
+    [VITEST, 'run', '--project', 'kvm', ...LEAN, ...PATIENT, ...reports, ...filters],
+    {
+      stdio: 'inherit',
+    },
+  );
   return status === 0;
 }
 
