@@ -6,12 +6,14 @@ import type { BenchBlkOptions } from './bench-blk.js';
 import type { BenchKickOptions } from './bench-kick.js';
 import type { BenchMmioOptions } from './bench-mmio.js';
 import type { BenchQueueOptions } from './bench-queue.js';
+import type { BenchVhostUserOptions } from './bench-vhost-user.js';
 
 /** Measured seconds of each pair: the whole run of eleven pairs takes a little more than a minute. */
 const DEFAULT_SECONDS = 6;
 const MOST_SECONDS = 3600;
 /** Slots of a quarter of a second each. */
 const DEFAULT_ROUNDS = 9;
+const DEFAULT_SLOT_MS = 250;
 const MOST_ROUNDS = 1000;
 const DEFAULT_REPORT = 'report/mmio.html';
 
@@ -59,6 +61,16 @@ export function registerBench(program: Command): void {
     .action(async (options: BenchQueueOptions) => {
       const { benchQueue } = await import('./bench-queue.js');
       await benchQueue(options);
+    });
+  bench
+    .command('vhost-user')
+    .description('a disk served over vhost-user: this package, plain C and qemu-storage-daemon, interleaved')
+    .option('--json <file>', 'also write the result as JSON')
+    .option('--rounds <n>', 'slots of each server per row', parseRounds, DEFAULT_ROUNDS)
+    .option('--ms <n>', 'length of a slot', parseRounds, DEFAULT_SLOT_MS)
+    .action(async (options: BenchVhostUserOptions) => {
+      const { benchVhostUser } = await import('./bench-vhost-user.js');
+      await benchVhostUser(options);
     });
 }
 

@@ -51,12 +51,12 @@ static uint8_t *locate(struct memory_map *memory, uint64_t gpa, uint64_t length,
 
 static void make_chains(struct queue *queue)
 {
-  struct chain *chains = calloc(queue->size + 1u, sizeof(*chains));
+  queue->chains = calloc(queue->size + 1u, sizeof(*queue->chains));
   queue->in_flight = calloc(IDS, 1);
-  if (chains == NULL || queue->in_flight == NULL) die("no memory");
+  if (queue->chains == NULL || queue->in_flight == NULL) die("no memory");
   for (unsigned i = 0; i <= queue->size; i++) {
-    chains[i].link = queue->idle;
-    queue->idle = &chains[i];
+    queue->chains[i].link = queue->idle;
+    queue->idle = &queue->chains[i];
   }
 }
 
@@ -95,4 +95,10 @@ void queue_open(struct queue *queue, const struct queue_setup *setup, struct mem
     open_packed(queue, setup);
   else
     open_split(queue, setup);
+}
+
+void queue_close(struct queue *queue)
+{
+  free(queue->chains);
+  free(queue->in_flight);
 }

@@ -60,7 +60,7 @@ struct queue {
   uint16_t size;
   struct table ring;
   struct memory_map *memory;
-  struct chain *idle;
+  struct chain *idle, *chains;
   uint8_t *in_flight; /* by head or buffer ID */
   void (*call)(void *context);
   void *context;
@@ -89,6 +89,7 @@ struct queue_setup {
 };
 
 void queue_open(struct queue *queue, const struct queue_setup *setup, struct memory_map *memory);
+void queue_close(struct queue *queue);
 
 /* The next chain; NULL where there is none, or where the queue has failed. */
 struct chain *queue_pop(struct queue *queue);
