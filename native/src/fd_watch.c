@@ -2,11 +2,14 @@
 #include "fd_watch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
 
 #define LOWEST_DUPLICATE 3
+#define MAX_WAIT_US 1000
+#define NS_PER_US 1000
 
 /* Held by the JavaScript object and, until closed, by the libuv handle. */
 struct watch {
@@ -171,12 +174,36 @@ static napi_value select_events(napi_env env, napi_callback_info info) {
   return status < 0 ? throw_errno(env, -status, "uv_poll_start") : undefined_value(env);
 }
 
+static bool clear_eventfd(int fd) {
+  uint64_t value;
+  return TEMP_FAILURE_RETRY(read(fd, &value, sizeof value)) == sizeof value;
+}
+
+/*
+ * Waits on this thread for what would come through its event loop a little later. The loop's own descriptor is readable when
+ * anything else that it watches is ready: then it is its turn.
+ */
+static napi_value wait_eventfd(napi_env env, napi_callback_info info) {
+  struct args args;
+  uv_loop_t *loop;
+  int fd, micros;
+  if (!get_args(env, info, 2, &args) || !arg_fd(&args, 0, "fd", &fd) ||
+      !arg_i32(&args, 1, "micros", 0, MAX_WAIT_US, &micros))
+    return NULL;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return throw_errno(env, EINVAL, "napi_get_uv_event_loop");
+  struct pollfd fds[] = {{fd, POLLIN, 0}, {uv_backend_fd(loop), POLLIN, 0}};
+  const struct timespec most = {.tv_nsec = (long)micros * NS_PER_US};
+  bool ready = ppoll(fds, LENGTH_OF(fds), &most, NULL) > 0 && (fds[0].revents & POLLIN) != 0;
+  return to_bool(env, ready && clear_eventfd(fd));
+}
+
 bool register_fd_watch(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
       {"watchFd", watch_fd},
       {"unwatchFd", unwatch_fd},
       {"refWatch", ref_watch},
       {"watchEvents", select_events},
+      {"eventfdWait", wait_eventfd},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

@@ -35,6 +35,11 @@ export interface FdBinding {
   eventfdWrite(fd: number, value: number): void;
   /** The counter as a bigint; null where it is zero and the eventfd is non-blocking. */
   eventfdRead(fd: number): bigint | null;
+  /**
+   * Waits at most `micros` (up to 1000) until the eventfd is signalled, and clears it: true. False where the time ran out, it
+   * has failed, or something else that this thread's event loop watches is ready.
+   */
+  eventfdWait(fd: number, micros: number): boolean;
   /** A memfd of `size` bytes, sealed with F_SEAL_SHRINK | F_SEAL_SEAL and, where `fixed`, F_SEAL_GROW. */
   memfd(name: string, size: number, fixed: boolean): number;
   /** F_GET_SEALS as a bit set; EINVAL where the file cannot be sealed. */

@@ -43,4 +43,12 @@ export class EventFd extends Fd {
   testAndClear(): boolean {
     return this.take() !== null;
   }
+
+  /**
+   * Waits on this thread, at most `micros` (up to 1000), until it is signalled, and clears it: true. False where the time ran
+   * out, or where the event loop has something else to do. Costs less than the way through the event loop, and makes no bigint.
+   */
+  waitAndClear(micros: number): boolean {
+    return native.eventfdWait(this.number, micros);
+  }
 }

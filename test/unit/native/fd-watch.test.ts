@@ -197,3 +197,27 @@ describe('FdWatch', () => {
     expect(await new Promise((resolve) => worker.once('exit', resolve))).toBe(7);
   });
 });
+
+describe('waiting for an eventfd on a thread with an event loop', () => {
+  it('clears it where it is signalled', () => {
+    using eventfd = EventFd.create({ initial: 3 });
+    expect(eventfd.waitAndClear(1000)).toBe(true);
+    expect(eventfd.take()).toBeNull();
+  });
+
+  it('ends where the time has run out', () => {
+    using eventfd = EventFd.create();
+    expect(eventfd.waitAndClear(0)).toBe(false);
+    expect(eventfd.waitAndClear(1000)).toBe(false);
+  });
+
+  it('refuses to wait for longer', () => {
+    using eventfd = EventFd.create();
+    expect(() => eventfd.waitAndClear(1001)).toThrow(RangeError);
+  });
+
+  it('gives no signal twice', () => {
+    using eventfd = EventFd.create({ initial: 1 });
+    expect([eventfd.waitAndClear(0), eventfd.waitAndClear(0)]).toEqual([true, false]);
+  });
+});

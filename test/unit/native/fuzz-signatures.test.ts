@@ -17,6 +17,7 @@ const signatures: Record<string, Kind[]> = {
   eventfd: ['size', 'bool', 'bool'],
   eventfdWrite: ['fd', 'u64'],
   eventfdRead: ['fd'],
+  eventfdWait: ['fd', 'small'],
   memfd: ['path', 'size', 'bool'],
   seals: ['fd'],
   timerfdSet: ['fd', 'size', 'size'],

@@ -66,6 +66,25 @@ describe('a device on a runner', () => {
     run.reset();
   });
 
+  test('loses none of the kicks that follow each other at once, and leaves the event loop its turns', async () => {
+    using kickFd = EventFd.create();
+    const { device, runner: run } = runner();
+    let kicks = 0;
+    let kicksAtTimer = 0;
+    vi.spyOn(device, 'kick').mockImplementation(() => {
+      if (++kicks < 1000) kickFd.signal();
+    });
+    run.start(0n, [queue(kickFd)]);
+    runLater();
+    setTimeout(() => {
+      kicksAtTimer = kicks;
+    }, 0);
+    await vi.waitFor(() => expect(kicks).toBe(1000));
+    expect(kicksAtTimer).toBeGreaterThan(0);
+    expect(kicksAtTimer).toBeLessThan(1000);
+    run.reset();
+  });
+
   test('asks for another kick, and is kicked once however often it asks', () => {
     const { device, runner: run } = runner({ batch: 1 });
     run.start(0n, [queue()]);
