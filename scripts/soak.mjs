@@ -39,6 +39,10 @@ const PARTS = {
     what: '1 million random vhost-user messages with random descriptors',
     command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/vhost-user/properties.test.ts'],
     env: { IOREGION_VHOST_MESSAGES: '1000000' },
+  fences: {
+    what: 'memory ordering of the queues against a driver in C on the other core, a minute of each kind',
+    command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/virtio/queue/fences.test.ts'],
+    env: { IOREGION_FENCE_SECONDS: '60' },
   },
   heap: { what: 'heap per access over 1 million accesses', command: ['node', 'dist/bench/heap/main.js'] },
   start: { what: 'cold starts', command: ['node', 'dist/bench/start/main.js'], goal: false },
