@@ -245,7 +245,7 @@ int main(int count, char **arguments)
     for (unsigned turn = 0; turn < 256; turn++) {
       send_some();
       publish();
-      spin(random_number() % 64);
+      spin(random_number() % 1024);
       disarm();
       while (busy != 0)
         if (!collect()) wait_for_call();
