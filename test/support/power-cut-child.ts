@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { BlockDevice, BlockRequestType, BlockStatus, SECTOR_BYTES } from 'ioregion/virtio';
+import { BlockDevice, BlockRequestType, BlockStatus, Feature, SECTOR_BYTES } from 'ioregion/virtio';
 import { DirectDriver } from './direct-driver.js';
 
 export const POWER_CUT_BLOCKS = 128;
@@ -39,8 +39,9 @@ async function flush(driver: DirectDriver, round: number): Promise<void> {
   if (data[0] !== BlockStatus.ok) throw new Error(`flush of round ${round}: status ${data[0]}`);
 }
 
-async function writeForEver(path: string, engine: 'uring' | 'sync'): Promise<void> {
-  const driver = new DirectDriver(BlockDevice.open({ path, engine }));
+async function writeForEver(path: string, engine: 'uring' | 'sync', packed: boolean): Promise<void> {
+  const device = BlockDevice.open({ path, engine });
+  const driver = new DirectDriver(device, { features: device.features | (packed ? Feature.ringPacked : 0n) });
   for (let round = 1; ; round++) {
     await Promise.all(blocksOfRound(round).map((block) => writeBlock(driver, block, round)));
     await flush(driver, round);
@@ -48,6 +49,6 @@ async function writeForEver(path: string, engine: 'uring' | 'sync'): Promise<voi
   }
 }
 
-const [, script, path, engine] = process.argv;
+const [, script, path, engine, format] = process.argv;
 if (script !== undefined && import.meta.url === pathToFileURL(script).href)
-  await writeForEver(path!, engine === 'uring' ? 'uring' : 'sync');
+  await writeForEver(path!, engine === 'uring' ? 'uring' : 'sync', format === 'packed');
