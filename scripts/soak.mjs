@@ -39,6 +39,7 @@ const PARTS = {
     what: '1 million random vhost-user messages with random descriptors',
     command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/vhost-user/properties.test.ts'],
     env: { IOREGION_VHOST_MESSAGES: '1000000' },
+  },
   fences: {
     what: 'memory ordering of the queues against a driver in C on the other core, a minute of each kind',
     command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/virtio/queue/fences.test.ts'],

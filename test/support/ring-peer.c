@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { RING_SIZE = 8, CHAINS = RING_SIZE / 2, WORDS = 16, MEMORY_BYTES = 0x100000, PATIENCE_S = 5 };
+enum { RING_SIZE = 8, CHAINS = RING_SIZE / 2, WORDS = 16, MEMORY_BYTES = 0x100000, PATIENCE_S = 20 };
 enum { RING = 0, DRIVER_AREA = 0x1000, DEVICE_AREA = 0x2000, KICKS = 0x3000, CALLS = 0x3040, DONE = 0x3080, BUFFERS = 0x4000 };
 enum { NEXT = 1, WRITE = 2, AVAIL = 1 << 7, USED = 1 << 15, WRAP = 1 << 15, EVENT_DESC = 2 };
 

@@ -13,7 +13,7 @@ const [KICKS, CALLS, DONE] = [0x3000 / 4, 0x3040 / 4, 0x3080 / 4];
 const WORDS = 16;
 const SPINS_PER_LOOK = 4096;
 /** The driver gives up first, and says what was lost. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 40_000;
 
 export interface PeerOptions {
   readonly packed: boolean;
