@@ -12,6 +12,8 @@ import { CLI_PROGRAM } from '../support/program.js';
 
 const DISK_MIB = 1;
 
+t.setTimeout(600_000);
+
 /** Everything that is heard at a socket until the other side closes it. */
 function heardAt(path: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -37,12 +37,13 @@ interface Running {
 export async function serve(options: CommonOptions, open: () => readonly ServedDevice[]): Promise<void> {
   const endpoint = endpointOf(options, process.env);
   const running: Running[] = [];
+  const signal = endSignal(); // from now on: one that comes before the server is ready counts as well
   let metrics: Metrics | null = null;
   try {
     for (const served of open()) running.push(start(served, endpoint, options));
     if (options.metrics !== undefined) metrics = publishMetrics(options.metrics, () => figuresOf(running));
     for (const { figures } of running) log(`${figures.name}: ready at ${figures.socket}`);
-    await untilToldToEnd(running);
+    await untilToldToEnd(running, signal);
   } finally {
     metrics?.close();
     await Promise.all(running.map(({ stop }) => stop()));
@@ -109,14 +110,14 @@ function hangUp(served: ServedDevice, server: BackendServer): void {
   log(`${served.name}: SIGHUP: looked at again`);
 }
 
-async function untilToldToEnd(running: readonly Running[]): Promise<void> {
+async function untilToldToEnd(running: readonly Running[], signal: Promise<NodeJS.Signals>): Promise<void> {
   const hangUpAll = () => {
     for (const one of running) one.hangUp();
   };
   process.on('SIGHUP', hangUpAll);
-  const signal = await endSignal();
+  const name = await signal;
   process.off('SIGHUP', hangUpAll);
-  log(`${signal}: finishing what is under way`);
+  log(`${name}: finishing what is under way`);
 }
 
 /** A second signal ends the process as any other does. */
