@@ -13,7 +13,7 @@ import {
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { expectOpenFds, openFds } from '#dist/test/support/open-fds.js';
 
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 2 });
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 30_000, interval: 2 });
 
 describe('a connection', () => {
   let peer: Fd;

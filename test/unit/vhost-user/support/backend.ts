@@ -7,7 +7,7 @@ import { Feature, type VirtioDevice } from 'ioregion/virtio';
 import { onTestFinished, vi } from 'vitest';
 import { EchoDevice, type EchoOptions } from '#dist/test/support/echo-device.js';
 
-export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 2 });
+export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 30_000, interval: 2 });
 
 export interface Served<Device extends VirtioDevice> {
   readonly device: Device;
