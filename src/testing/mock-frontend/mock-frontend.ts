@@ -42,6 +42,8 @@ export interface RingOptions {
   readonly calls?: 'fd' | 'inband' | 'none';
   /** SET_VRING_ENABLE. Default true; null sends nothing. */
   readonly enable?: boolean | null;
+  /** Addresses of the ring are I/O virtual ones, equal to gpas. Default false: user addresses. */
+  readonly iova?: boolean;
   /** Writes to the used ring are logged. Default false. */
   readonly log?: boolean;
 }
@@ -169,13 +171,14 @@ export class MockFrontend {
     if (enable !== null) await this.enable(index, enable);
   }
 
-  setAddress(setup: QueueSetup, { log = false }: RingOptions = {}): Promise<void> {
+  setAddress(setup: QueueSetup, { log = false, iova = false }: RingOptions = {}): Promise<void> {
+    const base = iova ? 0n : USER_BASE;
     const payload = encodeVringAddress({
       index: setup.index,
       flags: log ? VRING_LOG_USED : 0,
-      descriptors: USER_BASE + setup.descriptors,
-      used: USER_BASE + setup.deviceArea,
-      available: USER_BASE + setup.driverArea,
+      descriptors: base + setup.descriptors,
+      used: base + setup.deviceArea,
+      available: base + setup.driverArea,
       log: setup.deviceArea,
     });
     return this.order(FrontendRequest.setVringAddr, payload);

@@ -21,6 +21,8 @@ const ADDRESS_LIMIT = 2n ** 52n;
 
 interface Slot {
   readonly message: MemoryRegionMessage;
+  /** For more mappings of parts of it. */
+  readonly file: Fd;
   /** One, or several where it is too long for one mapping. */
   readonly regions: readonly MemoryRegion[];
 }
@@ -85,6 +87,23 @@ export class MemorySlots {
     return null;
   }
 
+  /** Another mapping of what the frontend has at `userAddress`; null where that is not wholly in one region. */
+  mapUser(
+    userAddress: bigint,
+    size: bigint,
+    use: (mapping: Mapping) => Mapping,
+  ): { mapping: Mapping; guest: bigint } | null {
+    const slot = this.#slots.find(
+      ({ message }) => userAddress >= message.userAddress && userAddress - message.userAddress < message.size,
+    );
+    if (slot === undefined || size === 0n || size > BigInt(MAX_MAPPING_LENGTH)) return null;
+    const { message, file } = slot;
+    const within = userAddress - message.userAddress;
+    if (size > message.size - within || within % BigInt(PAGE_SIZE) !== 0n) return null;
+    const part = { offset: Number(message.mmapOffset + within), length: Number(size), ...this.#guardFor(file) };
+    return { mapping: use(Mapping.ofFile(file, part)), guest: message.guestAddress + within };
+  }
+
   close(): void {
     this.#unmap(this.#slots);
     this.#slots = [];
@@ -96,18 +115,22 @@ export class MemorySlots {
     const gpa = Number(message.guestAddress);
     const size = Number(message.size);
     const offset = Number(message.mmapOffset);
-    const guard = this.#shrunk === null || cannotShrink(fd) ? {} : { shrunk: this.#shrunk };
+    const guard = this.#guardFor(fd);
     const regions: MemoryRegion[] = [];
     for (let done = 0; done < size; done += MAX_MAPPING_LENGTH) {
       const length = Math.min(size - done, MAX_MAPPING_LENGTH);
       const mapping = undo.use(Mapping.ofFile(fd, { offset: offset + done, length, ...guard }));
       regions.push(new MemoryRegion(gpa + done, mapping, false));
     }
-    return { message, regions };
+    return { message, regions, file: undo.use(fd.dup()) };
+  }
+
+  #guardFor(fd: Fd): { shrunk?: EventFd } {
+    return this.#shrunk === null || cannotShrink(fd) ? {} : { shrunk: this.#shrunk };
   }
 
   #unmap(slots: readonly Slot[]): void {
-    closeAll(slots.flatMap(({ regions }) => regions.map(({ mapping }) => mapping)));
+    closeAll(slots.flatMap(({ regions, file }) => [...regions.map(({ mapping }) => mapping), file]));
   }
 }
 

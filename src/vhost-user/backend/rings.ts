@@ -8,6 +8,7 @@ import { VhostUserRequestError } from '../errors.js';
 import type { VringAddress } from '../message/index.js';
 import { VhostFeature, VRING_LOG_USED } from '../spec/index.js';
 import { type InflightArea, PackedTracker, SplitTracker } from './inflight/index.js';
+import { Iotlb } from './iotlb.js';
 import { type DirtyLog, logObserver, ObserverPair } from './log/index.js';
 import type { MemorySlots } from './memory-slots.js';
 import { Ring } from './ring.js';
@@ -31,8 +32,20 @@ export class Rings {
   #memory: GuestMemory | null = null;
   #inflight: InflightArea | null = null;
   #log: DirtyLog | null = null;
+  readonly #iotlb: Iotlb;
+  readonly #askFor: (iova: number, writing: boolean) => void;
+  /** I/O virtual addresses that have been asked for and have not come. */
+  readonly #asked = new Set<number>();
 
-  constructor(control: LocalControl, slots: MemorySlots, interrupts: InterruptSource) {
+  /** `askFor`: asks the frontend for a translation. */
+  constructor(
+    control: LocalControl,
+    slots: MemorySlots,
+    interrupts: InterruptSource,
+    askFor: (iova: number, writing: boolean) => void,
+  ) {
+    this.#askFor = askFor;
+    this.#iotlb = new Iotlb(slots);
     this.#control = control;
     this.#slots = slots;
     this.#interrupts = interrupts;
@@ -102,6 +115,17 @@ export class Rings {
     await this.update();
   }
 
+  /** Changes the translations of I/O virtual addresses while nothing uses them. */
+  async changeTranslations(change: (iotlb: Iotlb) => void): Promise<void> {
+    await this.stop();
+    this.#asked.clear();
+    try {
+      change(this.#iotlb);
+    } finally {
+      await this.update();
+    }
+  }
+
   /** The driver made chains available. */
   kick(ring: Ring): void {
     if (ring.running) this.#control.kick(ring.index);
@@ -143,9 +167,25 @@ export class Rings {
   }
 
   #useMemory(): void {
-    const { memory } = this.#slots;
+    const memory = this.#ringMemory;
     if (this.#memory !== memory) this.#control.replaceMemory(memory);
     this.#memory = memory;
+  }
+
+  get #translated(): boolean {
+    return (this.features & Feature.accessPlatform) !== 0n;
+  }
+
+  /** Memory at the addresses that the driver uses. */
+  get #ringMemory(): GuestMemory {
+    return this.#translated ? this.#iotlb.memory : this.#slots.memory;
+  }
+
+  /** True: it may come. Asked for once, until something has come. */
+  #missing(iova: number, writing: boolean): boolean {
+    if (!this.#asked.has(iova)) this.#askFor(iova, writing);
+    this.#asked.add(iova);
+    return true;
   }
 
   #setupOf(ring: Ring): QueueSetup | null {
@@ -161,14 +201,17 @@ export class Rings {
     const log = (this.features & VhostFeature.logAll) === 0n ? null : this.#log;
     if (log === null) return start;
     const { flags, log: logAddress } = ring.address!;
-    const logger = logObserver(log, setup, Number((flags & VRING_LOG_USED) === 0 ? setup.deviceArea : logAddress));
+    const toGuest = (address: number) => (this.#translated ? this.#iotlb.toGuest(address) : address);
+    const used = (flags & VRING_LOG_USED) === 0 ? toGuest(Number(setup.deviceArea)) : Number(logAddress);
+    const logger = logObserver(log, setup, used ?? 0, toGuest);
     const observer = start.observer === undefined ? logger : new ObserverPair(start.observer, logger);
     return { ...start, observer };
   }
 
   /** With chains that were in flight when the ring was served before, by this backend or by one that has died. */
   #recover(ring: Ring, setup: QueueSetup): QueueStart {
-    const start = { setup, kickFd: ring.kick };
+    const missing = (iova: number, writing: boolean) => this.#missing(iova, writing);
+    const start = { setup, kickFd: ring.kick, ...(this.#translated ? { missing } : {}) };
     const part = this.#inflight?.part(ring.index, setup.size) ?? null;
     if (part === null || this.#inflight?.packed !== this.packed) return start;
     if (this.packed) {
@@ -180,7 +223,7 @@ export class Rings {
       );
       return { ...start, setup: { ...setup, position: observer.position, recovered: observer.recovered }, observer };
     }
-    const used = this.#slots.memory.readU16(setup.deviceArea + BigInt(UsedRing.idx));
+    const used = this.#ringMemory.readU16(setup.deviceArea + BigInt(UsedRing.idx));
     const observer = new SplitTracker(part, setup.size, used);
     const { recovered } = observer;
     const position = { used, available: (used + recovered.length) & 0xffff };
@@ -189,7 +232,7 @@ export class Rings {
 
   /** The descriptors of a packed ring. */
   #ringWords({ descriptors, size }: QueueSetup): Uint32Array {
-    const bytes = this.#slots.memory.view(descriptors, DESCRIPTOR_SIZE * size);
+    const bytes = this.#ringMemory.view(descriptors, DESCRIPTOR_SIZE * size);
     return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
@@ -198,9 +241,20 @@ export class Rings {
     available,
     used,
   }: VringAddress): Pick<QueueSetup, 'descriptors' | 'driverArea' | 'deviceArea'> | null {
+    if (this.#translated) return this.#translatedAreas(descriptors, available, used);
     const [table, driver, device] = [descriptors, available, used].map((address) => this.#slots.toGuest(address));
     if (table == null || driver == null || device == null) return null;
     return { descriptors: table, driverArea: driver, deviceArea: device };
+  }
+
+  /** Their first addresses are translated; whether all of them is, is found out when the queue is made. */
+  #translatedAreas(descriptors: bigint, driverArea: bigint, deviceArea: bigint) {
+    const writing = (iova: bigint) => iova === deviceArea || (this.packed && iova === descriptors);
+    const missing = [descriptors, driverArea, deviceArea].filter(
+      (iova) => !this.#iotlb.has(Number(iova), writing(iova)),
+    );
+    for (const iova of missing) this.#missing(Number(iova), writing(iova));
+    return missing.length > 0 ? null : { descriptors, driverArea, deviceArea };
   }
 
   #stopped(ring: Ring): void {

@@ -4,8 +4,15 @@ import type { DeviceLog, LocalControl } from '../../virtio/control/index.js';
 import { Feature } from '../../virtio/spec/index.js';
 import { Connection, type ReceivedMessage } from '../connection/index.js';
 import { VhostUserProtocolError, VhostUserRequestError } from '../errors.js';
-import { encodeU64 } from '../message/index.js';
-import { frontendRequestName, ProtocolFeature, VhostFeature } from '../spec/index.js';
+import { encodeIotlb, encodeU64 } from '../message/index.js';
+import {
+  BackendRequest,
+  frontendRequestName,
+  IotlbAccess,
+  IotlbType,
+  ProtocolFeature,
+  VhostFeature,
+} from '../spec/index.js';
 import { BackendChannel } from './backend-channel.js';
 import { MemorySlots } from './memory-slots.js';
 import { offeredFeatures, offeredProtocolFeatures } from './offer.js';
@@ -67,7 +74,8 @@ export class Session {
     this.slots = new MemorySlots(this.shrunk);
     this.#shrunkWatch = new FdWatch(this.shrunk, () => this.#onShrunk()).unref();
     const targets = { callRing: (index: number) => this.callRing(index), callConfig: () => this.#callConfig() };
-    this.rings = new Rings(control, this.slots, interruptsTo(targets, control.description.queueSizes.length));
+    const interrupts = interruptsTo(targets, control.description.queueSizes.length);
+    this.rings = new Rings(control, this.slots, interrupts, (iova, writing) => this.#askFor(iova, writing));
     let closed: (error: Error | null) => void = () => {};
     const over = new Promise<Error | null>((resolve) => {
       closed = resolve;
@@ -110,12 +118,10 @@ export class Session {
 
   /** Changes guest memory while nothing uses it. */
   async changeMemory(change: (slots: MemorySlots) => void): Promise<void> {
-    await this.rings.stop();
-    try {
+    await this.rings.changeTranslations((iotlb) => {
       change(this.slots);
-    } finally {
-      await this.rings.update();
-    }
+      iotlb.clear();
+    });
   }
 
   /** The device as before its driver; rings have to be started and enabled again. */
@@ -166,6 +172,12 @@ export class Session {
     const { call } = this.rings.at(index);
     if (call !== null) call.signal();
     else if (this.has(ProtocolFeature.inbandNotifications)) this.#channel?.callRing(index);
+  }
+
+  #askFor(iova: number, writing: boolean): void {
+    const access = writing ? IotlbAccess.write : IotlbAccess.read;
+    const miss = { iova: BigInt(iova), size: 0n, userAddress: 0n, access, type: IotlbType.miss };
+    this.#channel?.send(BackendRequest.iotlbMsg, encodeIotlb(miss));
   }
 
   #callConfig(): void {
@@ -249,6 +261,7 @@ export class Session {
     this.#channel?.close();
     await this.rings.setInflight(null);
     await this.rings.setLog(null);
+    await this.rings.changeTranslations((iotlb) => iotlb.clear());
     this.rings.close();
     this.slots.close();
     this.#shrunkWatch.close();

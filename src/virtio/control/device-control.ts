@@ -22,6 +22,8 @@ export interface QueueStart {
   readonly kickFd: EventFd | null;
   /** Watches what the queue does; for controls on this thread only. */
   readonly observer?: QueueObserver;
+  /** See QueueHooks; the same holds. */
+  readonly missing?: (address: number, writing: boolean) => boolean;
 }
 
 /**

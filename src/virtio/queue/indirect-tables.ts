@@ -29,7 +29,7 @@ export class IndirectTables {
     const entries = length >>> SIZE_SHIFT;
     if (entries > this.limit) return 'chain-length';
     const region = this.memory.find(address);
-    if (region < 0) return 'indirect-address';
+    if (region < 0) return this.miss();
     const offset = this.memory.offset(region, address);
     if ((offset & (SIZE - 1)) !== 0 || length > this.memory.left(region, address))
       return this.openCopy(address, entries);
@@ -37,8 +37,13 @@ export class IndirectTables {
     return null;
   }
 
+  private miss(): QueueRule {
+    this.memory.missedWriting = false;
+    return 'indirect-address';
+  }
+
   private openCopy(address: number, entries: number): QueueRule | null {
-    if (!this.memory.covers(address, entries * SIZE)) return 'indirect-address';
+    if (!this.memory.covers(address, entries * SIZE)) return this.miss();
     if (this.copy.length === 0) this.copy = new Uint32Array((this.limit * SIZE) / 4);
     this.memory.read(address, entries * SIZE, new Uint8Array(this.copy.buffer));
     this.table.set(this.copy, 0, entries);

@@ -22,6 +22,9 @@ export class MemoryMap {
   declare private readonly sizes: Float64Array;
   /** A writable region found lately, where the next buffer probably is: its number, first address, and the one behind. */
   recent = 0;
+  /** The last address that was in no region, and whether somebody wanted to write there. */
+  missed = 0;
+  missedWriting = false;
   private recentStart = 0;
   private recentEnd = 0;
   /**
@@ -61,6 +64,7 @@ export class MemoryMap {
       else if (offset < this.sizes[middle]!) return this.remember(middle);
       else low = middle + 1;
     }
+    this.missed = address;
     return NOT_FOUND;
   }
 

@@ -42,6 +42,8 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   private plain: number = TAKEN;
   /** There was no room for the next chain; and chains in flight may make some. */
   private starved = false;
+  /** There was no memory for it, which may come. */
+  private absent = false;
   private waiting = false;
   private held = 0;
   private calls = 0;
@@ -99,9 +101,18 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
 
   /** What was read of memory that has been unmapped says nothing about the driver. */
   private breakRule(rule: QueueRule, detail: string): false {
+    if (this.mayCome(rule)) {
+      this.absent = true;
+      return this.starve();
+    }
     const { usable } = this.memory;
     this.fail(usable ? new QueueError(rule, detail) : new QueueError('area', 'the guest memory has been unmapped'));
     return false;
+  }
+
+  private mayCome(rule: QueueRule): boolean {
+    if (rule !== 'buffer-address' && rule !== 'indirect-address') return false;
+    return this.hooks.missing?.(this.memory.missed, this.memory.missedWriting) === true;
   }
 
   private starve(): false {
@@ -141,9 +152,10 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** There was no room for a chain: takes back what idle chains hold, and tries once more. */
   private takeStarved(): QueueChain | null {
     this.starved = false;
+    this.absent = false;
     for (let idle = this.idle; idle !== NO_CHAIN; idle = this.chains[idle]!.link) this.chains[idle]!.shrink();
     const chain = this.takeRecovered() ?? (this.starved ? null : this.take());
-    this.waiting = this.starved && this.inFlight > 0;
+    this.waiting = this.starved && (this.inFlight > 0 || this.absent);
     if (this.starved && !this.waiting) this.fail(new QueueError('chain-length', 'a chain lies in too many regions'));
     this.starved = false;
     this.choosePlain();

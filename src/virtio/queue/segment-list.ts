@@ -100,7 +100,7 @@ export class SegmentList {
   add(address: number, length: number, writable: boolean): boolean {
     for (let done = 0; done < length; ) {
       const region = this.memory.find(address + done);
-      if (region < 0) return this.refuse('buffer-address', address, length);
+      if (region < 0) return this.miss(address, length, writable);
       if (writable && this.memory.regions[region]!.readonly) return this.refuse('buffer-readonly', address, length);
       if (this.count === this.capacity && !this.grow()) return this.faults.starve();
       const here = Math.min(length - done, this.memory.left(region, address + done));
@@ -115,6 +115,11 @@ export class SegmentList {
     this.words[at] = offset;
     this.words[at + LENGTH] = length;
     this.words[at + REGION] = region;
+  }
+
+  private miss(address: number, length: number, writable: boolean): false {
+    this.memory.missedWriting = writable;
+    return this.refuse('buffer-address', address, length);
   }
 
   private refuse(rule: QueueRule, address: number, length: number): false {

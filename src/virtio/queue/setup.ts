@@ -40,6 +40,11 @@ export interface QueueHooks {
   failed?(error: QueueError): void;
   /** Chains that had to wait for completions can be popped now. */
   roomAvailable?(): void;
+  /**
+   * A chain needs memory at `address`, to write to it or to read it, where none is. True where it may come: the chain is not
+   * taken then, and the queue has to be stopped and started once more on the memory that came.
+   */
+  missing?(address: number, writing: boolean): boolean;
   /** Default: nobody watches. */
   readonly observer?: QueueObserver;
 }

@@ -24,6 +24,8 @@ export interface RunnerQueue {
   readonly call: () => void;
   /** Watches what the queue does. */
   readonly observer?: QueueObserver;
+  /** See QueueHooks. */
+  readonly missing?: (address: number, writing: boolean) => boolean;
 }
 
 export interface RunnerOptions {
@@ -73,7 +75,7 @@ export class DeviceRunner {
   }
 
   /** Starts one queue of a started device; a first kick follows. */
-  startQueue({ setup, kickFd, call, observer }: RunnerQueue): void {
+  startQueue({ setup, kickFd, call, observer, missing }: RunnerQueue): void {
     const { index } = setup;
     const host = this.#host;
     if (host === null || this.#queues.has(index)) return;
@@ -81,7 +83,8 @@ export class DeviceRunner {
       const failed = (error: QueueError) => this.#fail(host, error);
       const hooks = { call, failed, roomAvailable: () => this.#kickLater(index) };
       const watched = observer === undefined ? hooks : { ...hooks, observer };
-      const queue = new RunningQueue(createQueue(setup, this.#memory, watched));
+      const all = missing === undefined ? watched : { ...watched, missing };
+      const queue = new RunningQueue(createQueue(setup, this.#memory, all));
       this.#queues.set(index, queue);
       if (kickFd !== null) queue.listen(kickFd, () => this.kick(index));
       this.#device.startQueue(index, queue.engine);

@@ -76,7 +76,6 @@ describe('a request that is not supported', () => {
   const UNSUPPORTED = [
     'setLogFd',
     'sendRarp',
-    'iotlbMsg',
     'setVringEndian',
     'createCryptoSession',
     'closeCryptoSession',

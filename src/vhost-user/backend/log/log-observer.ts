@@ -3,23 +3,32 @@ import type { ObservedChain, QueueObserver, QueueSetup } from '../../../virtio/q
 import { DESCRIPTOR_SIZE, EventSuppression, Feature, UsedRing } from '../../../virtio/spec/index.js';
 import type { DirtyLog } from './dirty-log.js';
 
-/** `usedAddress`: where the device area is logged, which need not be where it is. */
-export function logObserver(log: DirtyLog, setup: QueueSetup, usedAddress: number): QueueObserver {
+/** From an address as the driver uses it to a guest address; null where nothing is there. */
+export type ToGuest = (address: number) => number | null;
+
+/** `usedAddress`: where the device area is logged, a guest address. */
+export function logObserver(log: DirtyLog, setup: QueueSetup, usedAddress: number, toGuest: ToGuest): QueueObserver {
   const packed = (setup.features & Feature.ringPacked) !== 0n;
-  return packed ? new PackedLogObserver(log, setup, usedAddress) : new SplitLogObserver(log, setup, usedAddress);
+  const Observer = packed ? PackedLogObserver : SplitLogObserver;
+  return new Observer(log, setup, usedAddress, toGuest);
 }
 
 /** The device may have written to any of it, whatever it reports. */
-function markBuffers(log: DirtyLog, { writable }: ObservedChain): void {
-  for (let i = 0; i < writable.segmentCount; i++) log.mark(writable.address(i), writable.length(i));
+function markBuffers(log: DirtyLog, { writable }: ObservedChain, toGuest: ToGuest): void {
+  for (let i = 0; i < writable.segmentCount; i++) {
+    const address = toGuest(writable.address(i));
+    if (address !== null) log.mark(address, writable.length(i));
+  }
 }
 
 class SplitLogObserver implements QueueObserver {
   readonly #log: DirtyLog;
+  readonly #toGuest: ToGuest;
   readonly #ring: number;
   readonly #availEvent: number;
 
-  constructor(log: DirtyLog, { size }: QueueSetup, usedAddress: number) {
+  constructor(log: DirtyLog, { size }: QueueSetup, usedAddress: number, toGuest: ToGuest) {
+    this.#toGuest = toGuest;
     this.#log = log;
     this.#ring = usedAddress;
     this.#availEvent = usedAddress + UsedRing.ring + UsedRing.entrySize * size;
@@ -28,7 +37,7 @@ class SplitLogObserver implements QueueObserver {
   taken(): void {}
 
   used(chain: ObservedChain, at: number): void {
-    markBuffers(this.#log, chain);
+    markBuffers(this.#log, chain, this.#toGuest);
     this.#log.mark(this.#ring + UsedRing.ring + UsedRing.entrySize * at, UsedRing.entrySize);
   }
 
@@ -44,19 +53,21 @@ class SplitLogObserver implements QueueObserver {
 
 class PackedLogObserver implements QueueObserver {
   readonly #log: DirtyLog;
+  readonly #toGuest: ToGuest;
   readonly #ring: number;
   readonly #device: number;
 
-  constructor(log: DirtyLog, { descriptors }: QueueSetup, usedAddress: number) {
+  constructor(log: DirtyLog, { descriptors }: QueueSetup, usedAddress: number, toGuest: ToGuest) {
+    this.#toGuest = toGuest;
     this.#log = log;
-    this.#ring = Number(descriptors);
+    this.#ring = toGuest(Number(descriptors)) ?? 0;
     this.#device = usedAddress;
   }
 
   taken(): void {}
 
   used(chain: ObservedChain, at: number): void {
-    markBuffers(this.#log, chain);
+    markBuffers(this.#log, chain, this.#toGuest);
     this.#log.mark(this.#ring + DESCRIPTOR_SIZE * at, DESCRIPTOR_SIZE);
   }
 

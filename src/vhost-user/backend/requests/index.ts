@@ -5,6 +5,7 @@ import { deviceRequests } from './device.js';
 import { stateRequests } from './device-state.js';
 import { featureRequests } from './features.js';
 import { inflightRequests } from './inflight.js';
+import { iotlbRequests } from './iotlb.js';
 import { logRequests } from './log.js';
 import { memoryRequests } from './memory.js';
 import type { Request } from './request.js';
@@ -22,6 +23,7 @@ export const REQUESTS: ReadonlyMap<number, Request> = new Map([
   ...configRequests,
   ...channelRequests,
   ...inflightRequests,
+  ...iotlbRequests,
   ...logRequests,
   ...stateRequests,
 ]);

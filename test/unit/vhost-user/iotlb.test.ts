@@ -1,0 +1,118 @@
+/** I/O virtual addresses: asked for where they are missing, used while they are there, forgotten when they are taken. */
+import type { GuestMemory } from 'ioregion/memory';
+import { type MockFrontend, type MockQueue, USER_BASE } from 'ioregion/testing';
+import {
+  BACKEND_RING_FEATURES,
+  BackendRequest,
+  decodeIotlb,
+  encodeIotlb,
+  FrontendRequest,
+  IotlbAccess,
+  type IotlbMessage,
+  IotlbType,
+  ProtocolFeature,
+} from 'ioregion/vhost-user';
+import { Feature } from 'ioregion/virtio';
+import { describe, expect, test } from 'vitest';
+import type { EchoDevice } from '#dist/test/support/echo-device.js';
+import { answerTo, eventually, makeMemory, makeQueue, request, type Served, serveEcho } from './support/backend.js';
+
+const PAGE = 4096n;
+const protocolFeatures = ProtocolFeature.replyAck | ProtocolFeature.backendReq;
+
+interface Translated {
+  readonly served: Served<EchoDevice>;
+  readonly frontend: MockFrontend;
+  readonly memory: GuestMemory;
+  readonly queue: MockQueue;
+  readonly misses: IotlbMessage[];
+}
+
+const tell = (frontend: MockFrontend, message: IotlbMessage) =>
+  frontend.order(FrontendRequest.iotlbMsg, encodeIotlb(message));
+
+/** A frontend that answers each miss with the page around it. */
+async function translated(features: bigint, answers = true): Promise<Translated> {
+  const served = serveEcho({}, { ringFeatures: BACKEND_RING_FEATURES | Feature.ringPacked });
+  const frontend = served.connect();
+  const memory = makeMemory();
+  await frontend.negotiate({ features: features | Feature.accessPlatform, protocolFeatures });
+  await frontend.shareMemory(memory);
+  const misses: IotlbMessage[] = [];
+  frontend.channel!.onRequest = ({ request: number, payload }) => {
+    if (number !== BackendRequest.iotlbMsg) return;
+    const miss = decodeIotlb(payload);
+    misses.push(miss);
+    if (answers) tell(frontend, pageAt(miss.iova, IotlbAccess.read | IotlbAccess.write)).catch(() => {});
+  };
+  const queue = makeQueue(frontend, memory, { features: features | Feature.accessPlatform });
+  await frontend.startRing(queue.setup, { iova: true });
+  return { served, frontend, memory, queue, misses };
+}
+
+function pageAt(iova: bigint, access: number): IotlbMessage {
+  const start = iova - (iova % PAGE);
+  return { iova: start, size: PAGE, userAddress: USER_BASE + start, access, type: IotlbType.update };
+}
+
+const invalidate = (iova: bigint, size: bigint): IotlbMessage => ({
+  iova,
+  size,
+  userAddress: 0n,
+  access: 0,
+  type: IotlbType.invalidate,
+});
+
+describe.each([
+  ['split', Feature.version1],
+  ['split, indirect', Feature.version1 | Feature.indirectDesc],
+  ['packed', Feature.version1 | Feature.ringPacked],
+])('translations for a ring that is %s', (_format, features) => {
+  test('are asked for one by one, and the chains that need them wait', async () => {
+    const { queue, misses } = await translated(features);
+    const indirect = (features & Feature.indirectDesc) !== 0n;
+    for (let round = 0; round < 5; round++) {
+      const sent = queue.send(request(`round ${round}`), { indirect });
+      expect((await sent).data).toEqual(answerTo(`round ${round}`));
+    }
+    expect(misses.length).toBeGreaterThan(0);
+    expect(misses.every(({ type }) => type === IotlbType.miss)).toBe(true);
+    expect(new Set(misses.map(({ iova }) => iova)).size).toBe(misses.length);
+  });
+
+  test('that are taken back are asked for again', async () => {
+    const { frontend, queue, misses } = await translated(features);
+    await queue.send(request('one'));
+    const before = misses.length;
+    await tell(frontend, invalidate(0n, 2n ** 40n));
+    expect((await queue.send(request('two'))).data).toEqual(answerTo('two'));
+    expect(misses.length).toBeGreaterThan(before);
+  });
+});
+
+test('a ring does not run before its areas are translated', async () => {
+  const { served, frontend, queue, misses } = await translated(Feature.version1, false);
+  await eventually(() => expect(misses.length).toBeGreaterThan(0));
+  expect(served.device.log).not.toContain('start 0');
+  for (let page = 0n; page < 32n; page++) await tell(frontend, pageAt(page * PAGE, 3));
+  expect(served.device.log).toContain('start 0');
+  expect((await queue.send(request('x'))).data).toEqual(answerTo('x'));
+});
+
+test('translations that are none are refused, and of devices without ACCESS_PLATFORM all are', async () => {
+  const { frontend } = await translated(Feature.version1, false);
+  const good = pageAt(0n, 3);
+  const bad = [
+    { ...good, size: 0n },
+    { ...good, userAddress: 1n },
+    { ...good, userAddress: USER_BASE + 0x800n },
+    { ...good, size: 2n ** 63n },
+    { ...good, iova: 2n ** 64n - 1n },
+    { ...good, type: IotlbType.miss },
+    { ...good, type: 9 },
+  ];
+  for (const message of bad) await expect(tell(frontend, message)).rejects.toThrow('refused');
+  const plain = serveEcho().connect();
+  await plain.negotiate();
+  await expect(tell(plain, good)).rejects.toThrow('refused');
+});
