@@ -9,16 +9,18 @@ import { testWhere } from './where.js';
 
 const IMAGE_BYTES = 1 << 20;
 /** 50 of them in a row are for `npm run soak`. */
-const DEATHS = Number(process.env.IOREGION_DEATHS ?? 5);
+const DEATHS = Number(process.env.IOREGION_DEATHS ?? 3);
 const FEATURES = Feature.version1 | Feature.indirectDesc | Feature.eventIdx;
 
-interface Set {
+const PACKED = FEATURES | Feature.ringPacked;
+
+interface Parts {
   readonly backend: BackendProcess;
   readonly disk: PciDisk;
   readonly load: BlockLoad;
 }
 
-async function setUp(test: Test, command: CommandOf, features = FEATURES): Promise<Set> {
+async function setUp(test: Test, command: CommandOf, features = FEATURES): Promise<Parts> {
   const backend = new BackendProcess(command, IMAGE_BYTES);
   test.teardown(() => backend.close());
   await backend.start();
@@ -83,8 +85,8 @@ async function diesIdle(test: Test, command: CommandOf): Promise<void> {
 }
 
 /** Killed at random moments, with requests in flight; its successors finish them. */
-async function diesUnderLoad(test: Test, command: CommandOf): Promise<void> {
-  const { backend, disk, load } = await setUp(test, command);
+async function diesUnderLoad(test: Test, command: CommandOf, features?: bigint): Promise<void> {
+  const { backend, disk, load } = await setUp(test, command, features);
   disk.driver.start();
   for (let death = 1; death <= DEATHS; death++) {
     const running = load.run(200, 32);
@@ -108,6 +110,7 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon serves a disk',
   readsAndWrites(test, storageDaemon),
 );
 testWhere([], 'ioregion serve blk serves a disk', (test) => readsAndWrites(test, serveBlk));
+testWhere([], 'ioregion serve blk serves a disk, packed', (test) => readsAndWrites(test, serveBlk, PACKED));
 testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies with requests in flight', (test) =>
   diesWithRequestsInFlight(test, storageDaemon),
 );
@@ -116,4 +119,5 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies while it h
 );
 testWhere([], 'ioregion serve blk dies while it has nothing to do', (test) => diesIdle(test, serveBlk));
 testWhere([], 'ioregion serve blk is killed under load', (test) => diesUnderLoad(test, serveBlk));
-t.setTimeout(120_000);
+testWhere([], 'ioregion serve blk is killed under load, packed', (test) => diesUnderLoad(test, serveBlk, PACKED));
+t.setTimeout(300_000);
