@@ -26,6 +26,11 @@ const PARTS = {
     nested: test('set-ups'),
     env: { IOREGION_STRESS_SETUPS: '1000' },
   },
+  kills: {
+    what: 'disk servers killed 50 times each under a verifying writer in QEMU, split and packed',
+    command: tap('killed-backend'),
+    env: { IOREGION_KILLS: '50' },
+  },
   fuzz: {
     what: '10 million random and mutated messages: codec, server, dispatcher',
     command: ['node', 'scripts/fuzz.mjs', '--messages', '10000000'],

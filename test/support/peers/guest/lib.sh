@@ -43,7 +43,7 @@ eventually() {
 
 # Kernel messages about a device in trouble.
 no_kernel_errors() {
-  dmesg | grep -iE 'I/O error|buffer i/o|hung|blocked for more|EXT4-fs.*error|WARNING:|BUG:|Call Trace|DMAR:.*fault' >/tmp/errors || return 0
+  dmesg | grep -E 'I/O error|EXT4-fs error|EXT4-fs.*failed|WARNING: |BUG: (KASAN|unable|kernel|Bad)|DMAR:.*fault' >/tmp/errors || return 0
   head -20 /tmp/errors
   return 1
 }
