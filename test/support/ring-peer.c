@@ -5,6 +5,7 @@
  *
  *     ring-peer split|packed EVENT_IDX SECONDS SEED CPU     (descriptor 3: the memory)
  */
+#define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
