@@ -7,7 +7,7 @@ import { ProtocolFeature, VhostFeature } from '../spec/index.js';
 export const BACKEND_RING_FEATURES: bigint = Feature.indirectDesc | Feature.eventIdx | Feature.ringReset;
 
 export function offeredFeatures({ features }: DeviceDescription): bigint {
-  return features | Feature.version1 | Feature.accessPlatform | VhostFeature.protocolFeatures | VhostFeature.logAll;
+  return features | Feature.version1 | VhostFeature.protocolFeatures | VhostFeature.logAll;
 }
 
 export function offeredProtocolFeatures({ deviceType }: DeviceDescription): bigint {

@@ -9,7 +9,10 @@ import { Session } from './session.js';
 export interface BackendServerOptions {
   /** One device, for one frontend after the other; or what makes one for each frontend, at the same time. */
   readonly device: VirtioDevice | (() => VirtioDevice);
-  /** Features of the queues to offer. Default: BACKEND_RING_FEATURES; add Feature.ringPacked for frontends that can. */
+  /**
+   * Features of the queues to offer. Default: BACKEND_RING_FEATURES; add Feature.ringPacked and Feature.accessPlatform for
+   * frontends that can: User-Mode Linux accepts both, and can neither.
+   */
   readonly ringFeatures?: bigint;
   /** Where the device, and what frontends get wrong, is reported. Default: nowhere. */
   readonly log?: DeviceLog;

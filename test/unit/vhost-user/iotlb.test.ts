@@ -33,7 +33,7 @@ const tell = (frontend: MockFrontend, message: IotlbMessage) =>
 
 /** A frontend that answers each miss with the page around it. */
 async function translated(features: bigint, answers = true): Promise<Translated> {
-  const served = serveEcho({}, { ringFeatures: BACKEND_RING_FEATURES | Feature.ringPacked });
+  const served = serveEcho({}, { ringFeatures: BACKEND_RING_FEATURES | Feature.ringPacked | Feature.accessPlatform });
   const frontend = served.connect();
   const memory = makeMemory();
   await frontend.negotiate({ features: features | Feature.accessPlatform, protocolFeatures });
