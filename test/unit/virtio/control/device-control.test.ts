@@ -108,7 +108,8 @@ describe.each(CONTROLS)('a device %s', (_where, start) => {
     await started();
     await eventually(() => expect(calls[1]!.testAndClear()).toBe(true));
     expect(drivers[0]!.answer(0)).toEqual(Uint8Array.of(2, 3, 4));
-    expect(calls[2]!.testAndClear()).toBe(false);
+    // Not that it is not called: a backend with an in-flight area calls each ring that it starts.
+    expect(drivers[1]!.usedIndex).toBe(0);
   });
 
   test('answers kicks', async () => {
