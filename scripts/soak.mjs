@@ -45,6 +45,11 @@ const PARTS = {
     command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/vhost-user/properties.test.ts'],
     env: { IOREGION_VHOST_MESSAGES: '1000000' },
   },
+  deaths: {
+    what: 'a vhost-user backend killed 50 times under a verifying driver; split and packed rings',
+    command: tap('vhost-user-frontend'),
+    env: { IOREGION_DEATHS: '50' },
+  },
   fences: {
     what: 'memory ordering of the queues against a driver in C on the other core, a minute of each kind',
     command: ['npx', 'vitest', 'run', '--project', 'unit', 'test/unit/virtio/queue/fences.test.ts'],

@@ -18,6 +18,7 @@ export { PciTransport } from './driver/pci-transport.js';
 export { GuardedMemory } from './memory/guarded-memory.js';
 export { hookMemory } from './memory/hook-memory.js';
 export type { MemoryHook } from './memory/memory-hook.js';
+export * from './mock-backend/index.js';
 export * from './mock-frontend/index.js';
 export { createRing } from './ring/create-ring.js';
 export { type DescriptorFields, DescriptorTable } from './ring/descriptor-table.js';

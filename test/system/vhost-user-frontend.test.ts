@@ -120,4 +120,4 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies while it h
 testWhere([], 'ioregion serve blk dies while it has nothing to do', (test) => diesIdle(test, serveBlk));
 testWhere([], 'ioregion serve blk is killed under load', (test) => diesUnderLoad(test, serveBlk));
 testWhere([], 'ioregion serve blk is killed under load, packed', (test) => diesUnderLoad(test, serveBlk, PACKED));
-t.setTimeout(300_000);
+t.setTimeout(300_000 + DEATHS * 20_000);
