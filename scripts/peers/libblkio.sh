@@ -21,7 +21,7 @@ run() {
 mirror() {
   local configured
   configured=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -1 || true)
-  echo "${IOREGION_DEBIAN_MIRROR:-${configured:-http://deb.debian.org/debian}}"
+  echo "${IOREGION_DEBIAN_MIRROR:-${configured:?no Debian mirror: set IOREGION_DEBIAN_MIRROR}}"
 }
 
 # An apt of its own: its sources, lists and (empty) list of installed packages all lie in "$1".
