@@ -19,9 +19,10 @@ const LIMIT_MS = 120_000 + KILLS * 10_000;
 
 t.setTimeout(2 * LIMIT_MS);
 
-async function serveDisk(test: Test, folder: string, name: string): Promise<Server> {
+async function serveDisk(test: Test, folder: string, name: string, ...options: readonly string[]): Promise<Server> {
   const image = createImage(join(folder, `${name}.img`), DISK_MIB);
-  const server = await Server.start(['blk', '--socket', join(folder, name), '--image', image, '--queues', '2']);
+  const common = ['--socket', join(folder, name), '--image', image, '--queues', '2'];
+  const server = await Server.start(['blk', ...common, ...options]);
   test.teardown(() => server.process.kill());
   return server;
 }
@@ -40,7 +41,7 @@ async function killAgainAndAgain(guest: QemuGuest, server: Server): Promise<void
 async function kill(test: Test): Promise<void> {
   const folder = testFolder(test);
   const split = await serveDisk(test, folder, 'split');
-  const packed = await serveDisk(test, folder, 'packed');
+  const packed = await serveDisk(test, folder, 'packed', '--packed');
   const guest = new QemuGuest({
     parts: ['writer'],
     programs: { 'bin/verify-writer': guestProgram('verify-writer') },

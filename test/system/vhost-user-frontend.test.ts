@@ -2,7 +2,13 @@
 import t, { type Test } from 'tap';
 import { Feature } from '../../src/virtio/spec/index.js';
 import { program } from '../support/requirements.js';
-import { BackendProcess, type CommandOf, serveBlk, storageDaemon } from '../support/vhost-user/backend-process.js';
+import {
+  BackendProcess,
+  type CommandOf,
+  serveBlk,
+  serveBlkPacked,
+  storageDaemon,
+} from '../support/vhost-user/backend-process.js';
 import { BlockLoad } from '../support/vhost-user/block-load.js';
 import { PciDisk } from '../support/vhost-user/pci-disk.js';
 import { testWhere } from './where.js';
@@ -110,7 +116,7 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon serves a disk',
   readsAndWrites(test, storageDaemon),
 );
 testWhere([], 'ioregion serve blk serves a disk', (test) => readsAndWrites(test, serveBlk));
-testWhere([], 'ioregion serve blk serves a disk, packed', (test) => readsAndWrites(test, serveBlk, PACKED));
+testWhere([], 'ioregion serve blk serves a disk, packed', (test) => readsAndWrites(test, serveBlkPacked, PACKED));
 testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies with requests in flight', (test) =>
   diesWithRequestsInFlight(test, storageDaemon),
 );
@@ -119,5 +125,5 @@ testWhere([program('qemu-storage-daemon')], 'qemu-storage-daemon dies while it h
 );
 testWhere([], 'ioregion serve blk dies while it has nothing to do', (test) => diesIdle(test, serveBlk));
 testWhere([], 'ioregion serve blk is killed under load', (test) => diesUnderLoad(test, serveBlk));
-testWhere([], 'ioregion serve blk is killed under load, packed', (test) => diesUnderLoad(test, serveBlk, PACKED));
+testWhere([], 'ioregion serve blk is killed under load, packed', (test) => diesUnderLoad(test, serveBlkPacked, PACKED));
 t.setTimeout(300_000 + DEATHS * 20_000);

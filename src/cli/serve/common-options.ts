@@ -13,7 +13,7 @@ export function addCommonOptions(command: Command): Command {
     .option('--socket <path>', 'listen at this path; default: the socket that systemd has passed (LISTEN_FDS)')
     .option('--fd <n>', 'listen on this inherited descriptor', parseFd)
     .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
-    .option('--no-packed', 'do not offer packed rings');
+    .option('--packed', 'offer packed rings, for QEMU with packed=on; User-Mode Linux gets them wrong', false);
 }
 
 /** A parser of integers from `min` to `max`. */

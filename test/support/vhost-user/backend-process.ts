@@ -33,6 +33,9 @@ export const serveBlk: CommandOf = (socket, image) => [
   image,
 ];
 
+/** Ours, with packed rings on offer. */
+export const serveBlkPacked: CommandOf = (socket, image) => [...serveBlk(socket, image), '--packed'];
+
 export class BackendProcess {
   readonly socket: string;
   readonly image: string;
