@@ -31,9 +31,10 @@ beforeEach(() => {
   );
   mkdirSync(join(root, 'node_modules/some-tool'), { recursive: true });
   symlinkSync(join(PACKAGE, 'node_modules/node-gyp-build'), join(root, 'node_modules/node-gyp-build'));
-  for (const source of ['native/src/fd.c', 'binding.gyp', 'src/index.ts', 'tsconfig.json']) place(source, OLDER);
-  for (const output of ['build/Release/ioregion.node', 'dist/src/index.js']) place(output, BUILT);
-  mkdirSync(join(root, 'scripts'));
+  const sources = ['native/src/fd.c', 'binding.gyp', 'src/index.ts', 'tsconfig.json', 'scripts/bundle-cli.mjs'];
+  for (const source of sources) place(source, OLDER);
+  const outputs = ['build/Release/ioregion.node', 'dist/src/index.js', 'dist/src/cli/ioregion.js'];
+  for (const output of outputs) place(output, BUILT);
   cpSync(join(PACKAGE, 'scripts/ensure-built.mjs'), join(root, 'scripts/ensure-built.mjs'));
 });
 
@@ -68,6 +69,11 @@ describe('ensure-built', () => {
 
   it('compiles where a TypeScript source is newer than its output', () => {
     place('src/index.ts', NEWER);
+    expect(ensureBuilt().calls).toEqual(['run build:ts']);
+  });
+
+  it('compiles where the command line is to be bundled in another way', () => {
+    place('scripts/bundle-cli.mjs', NEWER);
     expect(ensureBuilt().calls).toEqual(['run build:ts']);
   });
 

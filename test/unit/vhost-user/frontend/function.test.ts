@@ -113,7 +113,8 @@ describe.each([
       queue.send(Uint8Array.of(round));
       driver.kick(0);
       await eventually(() => expect(vectors[1]!.testAndClear()).toBe(true));
-      expect(queue.answer(0)).toEqual(Uint8Array.of(round + 1));
+      // A backend may call when it starts a ring, before it has used anything.
+      await eventually(() => expect(queue.answer(0)).toEqual(Uint8Array.of(round + 1)));
       driver.status = 0;
       await eventually(() => expect(driver.status).toBe(0));
     }
