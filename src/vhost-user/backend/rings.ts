@@ -31,6 +31,8 @@ export class Rings {
   readonly #polls = new Map<Ring, NodeJS.Timeout>();
   #memory: GuestMemory | null = null;
   #inflight: InflightArea | null = null;
+  /** Rings that have started with that area. */
+  readonly #withArea = new Set<Ring>();
   #log: DirtyLog | null = null;
   readonly #iotlb: Iotlb;
   readonly #askFor: (iova: number, writing: boolean) => void;
@@ -104,6 +106,7 @@ export class Rings {
     await this.stop();
     this.#inflight?.close();
     this.#inflight = area;
+    this.#withArea.clear();
     await this.update();
   }
 
@@ -144,6 +147,7 @@ export class Rings {
   async #start(ring: Ring): Promise<void> {
     const setup = this.#setupOf(ring);
     if (setup === null || !(await this.#activate())) return;
+    const inherited = this.#isInherited(ring);
     try {
       this.#control.startQueue(this.#startOf(ring, setup));
     } catch (error) {
@@ -151,9 +155,15 @@ export class Rings {
     }
     if (this.#control.state.needsReset) return void this.#control.stopQueue(ring.index);
     ring.running = true;
-    // A backend that died may have shown chains to the driver and not called it.
-    if (this.#inflight !== null) this.#interrupts.callQueue(ring.index);
+    this.#withArea.add(ring);
+    // Who served it before may have shown chains to the driver and died before the call.
+    if (inherited) this.#interrupts.callQueue(ring.index);
     if (ring.kickSource === 'poll') this.#poll(ring);
+  }
+
+  /** Another backend has served it, and left its notes. */
+  #isInherited(ring: Ring): boolean {
+    return !this.#withArea.has(ring) && (this.#inflight?.isBegun(ring.index, ring.size) ?? false);
   }
 
   /** The device is there for a ring; false where it has failed and others of its rings still run. */

@@ -1,6 +1,6 @@
 /** Inflight I/O tracking: what a backend that dies leaves behind, at any moment, is served by the next one. */
 import { GuestMemory } from 'ioregion/memory';
-import { Mapping } from 'ioregion/native';
+import { type Fd, Mapping } from 'ioregion/native';
 import { type MockFrontend, MockQueue } from 'ioregion/testing';
 import {
   BACKEND_RING_FEATURES,
@@ -19,9 +19,9 @@ import {
   type VirtioDevice,
   type VirtQueue,
 } from 'ioregion/virtio';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PackedTracker, SplitTracker } from '#dist/src/vhost-user/backend/inflight/index.js';
-import { partBytes } from '#dist/src/vhost-user/backend/inflight/layout.js';
+import { PackedPart, partBytes } from '#dist/src/vhost-user/backend/inflight/layout.js';
 import { eventually, makeMemory, makeQueue, serve } from './support/backend.js';
 
 const FORMATS = [
@@ -62,10 +62,12 @@ class History {
   #visible = new Set<number>();
   readonly #memory: GuestMemory;
   readonly #part: Uint8Array;
+  readonly #packed: boolean;
 
-  constructor(memory: GuestMemory, part: Uint8Array) {
+  constructor(memory: GuestMemory, part: Uint8Array, packed: boolean) {
     this.#memory = memory;
     this.#part = part;
+    this.#packed = packed;
   }
 
   /** Remembers the moments before and after each step of `observer`. */
@@ -77,13 +79,23 @@ class History {
     };
     return {
       taken: (chain, at) => remember(() => observer.taken(chain, at)),
-      used: (chain, at) => remember(() => observer.used(chain, at)),
+      used: (chain, at) => {
+        const before = this.#part.slice();
+        remember(() => observer.used(chain, at));
+        if (this.#packed) this.#takeBeforePosition(before);
+      },
       published: (used, first) => {
         this.#visible = new Set(this.done);
         remember(() => observer.published(used, first));
       },
       kicksSet: () => observer.kicksSet(),
     };
+  }
+
+  /** A moment in the middle of a step: the chain is marked as used, the position is the one `before`. */
+  #takeBeforePosition(before: Uint8Array): void {
+    this.#take();
+    this.moments.at(-1)!.part.set(before.subarray(PackedPart.usedIdx, PackedPart.size), PackedPart.usedIdx);
   }
 
   #take(): void {
@@ -140,7 +152,7 @@ describe.each(FORMATS)('of a %s queue', (_format, features) => {
     const memory = newMemory();
     const driver = newDriver(memory, features);
     const part = newPart(packed);
-    const history = new History(memory, part);
+    const history = new History(memory, part, packed);
     const { tracker, setup } = track(memory, part, driver.setup);
     const queue = createQueue(setup, memory, { ...hooks, observer: history.around(tracker) });
     const held: Chain[] = [];
@@ -247,23 +259,35 @@ class HoldingDevice implements VirtioDevice {
   }
 }
 
+const ringFeatures = BACKEND_RING_FEATURES | Feature.ringPacked;
+
 describe.each(FORMATS)('over a connection with a %s ring', (_format, features) => {
+  const protocolFeatures = ProtocolFeature.replyAck | ProtocolFeature.inflightShmfd;
+
+  /** A backend, and a frontend that has negotiated with it. */
+  async function begin() {
+    const served = serve(new HoldingDevice(), { ringFeatures });
+    const frontend = served.connect();
+    await frontend.negotiate({ features, protocolFeatures });
+    return { ...served, frontend };
+  }
+
+  async function newArea(frontend: MockFrontend): Promise<{ payload: Uint8Array; file: Fd }> {
+    const wanted = encodeInflight({ size: 0n, offset: 0n, queues: 1, queueSize: SIZE });
+    const { payload, fds } = await frontend.ask(FrontendRequest.getInflightFd, wanted);
+    const [file] = fds;
+    onTestFinished(() => file!.close());
+    return { payload: encodeInflight(decodeInflight(payload)), file: file! };
+  }
+
   test('a second backend serves what the first one had in flight, in order, and nothing else', async () => {
     const memory = makeMemory();
-    const ringFeatures = BACKEND_RING_FEATURES | Feature.ringPacked;
-    const first = serve(new HoldingDevice(), { ringFeatures });
-    const one = first.connect();
-    const protocolFeatures = ProtocolFeature.replyAck | ProtocolFeature.inflightShmfd;
-    await one.negotiate({ features, protocolFeatures });
-    const area = await one.ask(
-      FrontendRequest.getInflightFd,
-      encodeInflight({ size: 0n, offset: 0n, queues: 1, queueSize: SIZE }),
-    );
-    const [file] = area.fds;
-    onTestFinished(() => file!.close());
+    const first = await begin();
+    const one = first.frontend;
+    const { payload, file } = await newArea(one);
     const queue = makeQueue(one, memory, { size: SIZE, features });
     const start = async (frontend: MockFrontend) => {
-      await frontend.order(FrontendRequest.setInflightFd, encodeInflight(decodeInflight(area.payload)), [file!]);
+      await frontend.order(FrontendRequest.setInflightFd, payload, [file]);
       await frontend.shareMemory(memory);
       await frontend.startRing(queue.setup);
     };
@@ -277,15 +301,34 @@ describe.each(FORMATS)('over a connection with a %s ring', (_format, features) =
     one.close();
     await first.server.close();
 
-    const second = serve(new HoldingDevice(), { ringFeatures });
-    const two = second.connect();
-    two.onCall = () => queue.called();
-    await two.negotiate({ features, protocolFeatures });
+    const second = await begin();
+    second.frontend.onCall = () => queue.called();
     queue.add(numbered(4));
     queue.publish();
-    await start(two);
+    await start(second.frontend);
     await eventually(() => expect(second.device.chains.map(numberOf)).toEqual([1, 3, 4]));
     second.device.complete(4, 1, 3);
     await eventually(() => expect(queue.inFlight).toBe(0));
+  });
+
+  test('its driver is called as it starts after another backend, which may have died before the call', async () => {
+    const memory = makeMemory();
+    const first = await begin();
+    const { payload, file } = await newArea(first.frontend);
+    const { setup } = makeQueue(first.frontend, memory, { size: SIZE, features });
+    for (const [{ frontend, session }, calls] of [
+      [first, 0],
+      [await begin(), 1],
+    ] as const) {
+      const called = vi.spyOn(session(), 'callRing');
+      await frontend.order(FrontendRequest.setInflightFd, payload, [file]);
+      await frontend.shareMemory(memory);
+      await frontend.startRing(setup);
+      expect(called).toHaveBeenCalledTimes(calls);
+      // What stopped it in order has called.
+      await frontend.startRing(setup, { base: await frontend.stopRing(0) });
+      expect(called).toHaveBeenCalledTimes(calls);
+      frontend.close();
+    }
   });
 });

@@ -4,7 +4,7 @@ import { type EventFd, type Fd, Mapping, Memfd, PAGE_SIZE } from '../../../nativ
 import { MAX_QUEUE_SIZE } from '../../../virtio/spec/index.js';
 import { VhostUserRequestError } from '../../errors.js';
 import type { InflightMessage } from '../../message/index.js';
-import { partBytes } from './layout.js';
+import { isBegun, partBytes } from './layout.js';
 
 export class InflightArea {
   readonly #mapping: Mapping;
@@ -49,6 +49,12 @@ export class InflightArea {
     if (index >= this.#queues || size > this.queueSize) return null;
     const at = index * this.#partBytes;
     return this.#mapping.bytes.subarray(at, at + this.#partBytes);
+  }
+
+  /** Whether a backend has served this queue with the area. */
+  isBegun(index: number, size: number): boolean {
+    const part = this.part(index, size);
+    return part !== null && isBegun(part);
   }
 
   close(): void {

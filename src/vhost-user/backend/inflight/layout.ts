@@ -38,3 +38,8 @@ export function partBytes(queueSize: number, packed: boolean): number {
   const bytes = packed ? PackedPart.size + PackedEntry.size * queueSize : SplitPart.size + SplitEntry.size * queueSize;
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
+
+/** Whether a tracker has made the part its own. The version is at the same place in both formats. */
+export function isBegun(part: Uint8Array): boolean {
+  return part[SplitPart.version] === INFLIGHT_VERSION;
+}

@@ -111,7 +111,8 @@ export class PackedTracker implements QueueObserver {
       positions.getUint16(0, true) !== positions.getUint16(2, true) || positions.getUint8(4) !== positions.getUint8(5);
     for (let entry = 0; entry < this.#size; entry++) {
       if (this.#view.getUint8(entryAt(entry, PackedEntry.inflight)) !== USED) continue;
-      this.#view.setUint8(entryAt(entry, PackedEntry.inflight), moved && !shown ? IN_FLIGHT : 0);
+      // Not moved: it died between this mark and the position.
+      this.#view.setUint8(entryAt(entry, PackedEntry.inflight), moved && shown ? 0 : IN_FLIGHT);
     }
     if (moved && !shown) {
       positions.setUint16(0, positions.getUint16(2, true), true);
