@@ -1,9 +1,9 @@
 /** `ioregion serve` on the command line: where it listens, what it tells, how it ends, and what it says of mistakes. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { native } from 'ioregion/native';
 import t, { type Test } from 'tap';
+import { heardAt } from '../support/peers/heard-at.js';
 import { Server } from '../support/peers/server.js';
 import { createImage, testFolder } from '../support/peers/test-folder.js';
 import { until } from '../support/peers/until.js';
@@ -13,19 +13,6 @@ import { CLI_PROGRAM } from '../support/program.js';
 const DISK_MIB = 1;
 
 t.setTimeout(600_000);
-
-/** Everything that is heard at a socket until the other side closes it. */
-function heardAt(path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let heard = '';
-    connect(path)
-      .on('data', (bytes) => {
-        heard += bytes;
-      })
-      .on('error', reject)
-      .on('close', () => resolve(heard));
-  });
-}
 
 async function serve(test: Test, args: readonly string[], launcher: readonly string[] = []): Promise<Server> {
   const server = await Server.start(args, { launcher });
