@@ -1,5 +1,6 @@
 /** Which queue does what (virtio 5.3.2): those of port 0, the control queues, then those of the other ports. */
-const QUEUE_SIZE = 128;
+/** What drivers ask for that do not look at the maximum, as User-Mode Linux does over vhost-user. */
+const QUEUE_SIZE = 256;
 
 export const ControlQueueIndex = { receive: 2, transmit: 3 } as const;
 

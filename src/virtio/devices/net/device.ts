@@ -14,7 +14,8 @@ import { checkSavedState, type SavedNetState } from './saved-state.js';
 import { TapBackend } from './tap-backend.js';
 import { TransmitQueue } from './transmit-queue.js';
 
-const CONTROL_QUEUE_SIZE = 64;
+/** What drivers ask for that do not look at the maximum, as User-Mode Linux does over vhost-user. */
+const CONTROL_QUEUE_SIZE = 256;
 
 export class NetworkDevice implements VirtioDevice {
   readonly deviceType = DeviceType.network;

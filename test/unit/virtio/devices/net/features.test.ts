@@ -138,8 +138,8 @@ describe('the configuration of a network device', () => {
 
 describe('the queues of a network device', () => {
   it('are two for each pair, and the control queue (5.1.2)', () => {
-    expect(open({ queueSize: 512 }).queueSizes).toEqual([512, 512, 64]);
-    expect(open({}, new StubNetwork({ queuePairs: 3 })).queueSizes).toEqual([256, 256, 256, 256, 256, 256, 64]);
+    expect(open({ queueSize: 512 }).queueSizes).toEqual([512, 512, 256]);
+    expect(open({}, new StubNetwork({ queuePairs: 3 })).queueSizes).toEqual([256, 256, 256, 256, 256, 256, 256]);
   });
 
   it('are those of one pair where the driver has not accepted MQ: the control queue is number 2 (5.1.2)', async () => {
