@@ -2,6 +2,7 @@
 port=/dev/hvc0
 
 check 'the console is there' eventually 10 test -c $port
+exec 8<>$port # its settings are gone with the last one who has it open
 stty -F $port raw -echo
 say console
 read -r greeting <$port
