@@ -1,4 +1,4 @@
-/** Block, network and entropy devices of `ioregion serve` in QEMU: split and packed rings, with and without an IOMMU. */
+/** Block and entropy devices of `ioregion serve` in QEMU. */
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';

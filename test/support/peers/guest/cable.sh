@@ -9,5 +9,5 @@ check 'the second interface moves there' ip link set eth1 netns $holder
 check 'both get addresses' sh -c "ip addr add 10.2.0.1/24 dev eth0 && $there ip addr add 10.2.0.2/24 dev eth1"
 check 'and come up' sh -c "ip link set lo up && ip link set eth0 up && $there ip link set eth1 up"
 check 'ping over the cable' eventually 20 ping -c 1 -W 1 10.2.0.2
-check 'and ping with large packets' ping -c 20 -i 0.1 -s 1400 -W 5 10.2.0.2
+check 'and ping with large packets' ping -c 3 -s 1400 -W 5 10.2.0.2
 kill $holder
