@@ -3,11 +3,14 @@
 //   run-tests.mjs            run, then the summary
 //   run-tests.mjs --summary  the summary of the last run again
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}.tap/ci/`;
+/** Of `runNested`: the time limit, and a machine that died. */
+const NO_VERDICT = new Set([124, 125]);
+const NESTED_ATTEMPTS = 2;
 const summaryOnly = process.argv.includes('--summary');
 
 function run(command, args, env = {}) {
@@ -45,9 +48,22 @@ function kvmIsUsable() {
 function runAll() {
   if (kvmIsUsable()) return run('npm', ['test'], { IOREGION_TEST_REPORTS: out });
   const host = { IOREGION_TEST_REPORTS: out, IOREGION_REQUIRE: process.env.IOREGION_REQUIRE && 'all-but-kvm' };
-  const scripts = [['test:unit'], ['test:system'], ['test:nested', '--', '--short']];
-  const parts = scripts.map((script) => timed(script, host));
+  const parts = [timed(['test:unit'], host), timed(['test:system'], host), nested(host)];
   return parts.every((status) => status === 0) ? 0 : 1;
+}
+
+/**
+ * An emulated machine can get stuck on a busy host, which is no verdict on the tests: then there is another try, and after
+ * that the KVM part counts as skipped. A test that fails there fails here.
+ */
+function nested(env) {
+  for (let attempt = 0; attempt < NESTED_ATTEMPTS; attempt++) {
+    const status = timed(['test:nested', '--', '--short'], env);
+    if (!NO_VERDICT.has(status)) return status;
+  }
+  console.log('skipped: tests that need KVM: the nested machine came to no end, and there is no /dev/kvm here');
+  writeFileSync(`${out}kvm.json`, JSON.stringify({ numPassedTests: 0, numFailedTests: 0, numPendingTests: 1 }));
+  return 0;
 }
 
 function timed(script, env) {
