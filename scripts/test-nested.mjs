@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { buildReference } from '../dist/bench/reference/build.js';
 import { buildAll } from '../dist/guests/build.js';
 import { explainMissing } from './nested/host.mjs';
+import { LINUX_GUEST, makeLinuxGuest } from './nested/linux-guest.mjs';
 import { runNested } from './nested/machine.mjs';
 
 const SECONDS = process.argv.includes('--short') ? 900 : 2400;
@@ -15,12 +16,18 @@ const asked = process.env.IOREGION_TEST_REPORTS;
 
 if (explainMissing()) process.exit(1);
 await Promise.all([buildAll(), buildReference()]);
+makeLinuxGuest();
 
 const into = mkdtempSync(join(tmpdir(), 'ioregion-nested-'));
 try {
   process.exitCode = await runNested(['node', 'scripts/nested/tests.mjs', REPORTS, ...process.argv.slice(2)], {
     seconds: SECONDS,
-    environment: { IOREGION_REQUIRE: 'all', IOREGION_PATIENCE: '10', CI: process.env.CI ?? '' },
+    environment: {
+      IOREGION_REQUIRE: 'all',
+      IOREGION_PATIENCE: '10',
+      IOREGION_LINUX_GUEST: LINUX_GUEST,
+      CI: process.env.CI ?? '',
+    },
     fetch: [REPORTS],
     into,
   });

@@ -14,6 +14,7 @@ import { basename, join } from 'node:path';
 import { run } from './host.mjs';
 
 const MODULES = ['virtio_pci', 'virtio_blk', 'virtio_console', 'kvm-amd', 'tun'];
+const FOLDERS = ['bin', 'modules', 'root', 'dev', 'proc', 'sys', 'mnt', 'tmp'];
 const DECOMPRESSORS = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' };
 
 /**
@@ -34,8 +35,8 @@ exec /bin/busybox switch_root /root /init
 `;
 
 /** Files of the modules, dependencies first, each once. */
-function moduleFiles(kernel) {
-  const lines = MODULES.flatMap((name) => run('modprobe', ['-S', kernel, '--show-depends', name]).split('\n'));
+function moduleFiles(kernel, modules) {
+  const lines = modules.flatMap((name) => run('modprobe', ['-S', kernel, '--show-depends', name]).split('\n'));
   return [...new Set(lines.filter((line) => line.startsWith('insmod ')).map((line) => line.split(' ')[1]))];
 }
 
@@ -45,21 +46,25 @@ function copyModule(file, target) {
   writeFileSync(target, run(DECOMPRESSORS[suffix], ['-dc', file], { encoding: 'buffer', maxBuffer: 2 ** 28 }));
 }
 
-/** Makes the initramfs of a kernel in `directory`, unless it is there; returns its path. */
-export function initramfs(kernel, directory) {
-  const image = join(directory, `initramfs-${kernel}`);
-  if (existsSync(image)) return image;
+/** Makes an initramfs of busybox, modules in the order in which they must be loaded, and `init`. */
+export function makeInitramfs(image, { kernel, modules, init }) {
   const tree = mkdtempSync(join(tmpdir(), 'ioregion-initramfs-'));
-  for (const folder of ['bin', 'modules', 'root', 'dev']) mkdirSync(join(tree, folder));
+  for (const folder of FOLDERS) mkdirSync(join(tree, folder));
   copyFileSync(run('which', ['busybox']).trim(), join(tree, 'bin/busybox'));
-  moduleFiles(kernel).forEach((file, index) => {
+  moduleFiles(kernel, modules).forEach((file, index) => {
     const name = basename(file).replace(/\.ko.*/, '.ko');
     copyModule(file, join(tree, 'modules', `${String(index).padStart(2, '0')}-${name}`));
   });
-  writeFileSync(join(tree, 'init'), INIT);
+  writeFileSync(join(tree, 'init'), init);
   chmodSync(join(tree, 'init'), 0o755);
   run('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > "${image}.new"`], { cwd: tree });
   rmSync(tree, { recursive: true });
   renameSync(`${image}.new`, image);
+}
+
+/** Makes the initramfs of a kernel in `directory`, unless it is there; returns its path. */
+export function initramfs(kernel, directory) {
+  const image = join(directory, `initramfs-${kernel}`);
+  if (!existsSync(image)) makeInitramfs(image, { kernel, modules: MODULES, init: INIT });
   return image;
 }

@@ -1,0 +1,45 @@
+#!/bin/busybox sh
+# The user space of a Linux guest of our VMM: reports in TAP on its console, then switches off (or reboots once, where it is told to).
+/bin/busybox --install -s /bin
+mount -t devtmpfs none /dev
+mount -t proc none /proc
+mount -t sysfs none /sys
+
+count=0
+check() {
+  name=$1
+  shift
+  count=$((count + 1))
+  if "$@" >/tmp/said 2>&1; then echo "ok $count - $name"; else echo "not ok $count - $name"; sed 's/^/# /' /tmp/said; fi
+}
+argument() { tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p"; }
+
+for module in /modules/*.ko; do insmod "$module" || echo "# $module cannot be loaded"; done
+
+disk_works() {
+  mount -t ext4 "/dev/$1" /mnt && (cd /mnt && md5sum -c SUMS) && date >"/mnt/written" && sync && umount /mnt
+}
+if [ "$(argument test.reboot)" = once ]; then
+  mount -t ext4 /dev/vda /mnt
+  if [ ! -e /mnt/rebooted ]; then
+    touch /mnt/rebooted
+    umount /mnt
+    echo '# reboots'
+    reboot -f
+  fi
+  check 'the disk has kept what was written before the reboot' [ -e /mnt/rebooted ]
+  rm /mnt/rebooted
+  umount /mnt
+fi
+
+check 'all vCPUs are up' [ "$(grep -c ^processor /proc/cpuinfo)" = "$(argument test.cpus)" ]
+for disk in vda vdb vdc vdd; do check "the file system of $disk is as it was made, and takes a write" disk_works $disk; done
+random() { [ "$(dd if=/dev/hwrng bs=32 count=1 | md5sum)" != "$(dd if=/dev/zero bs=32 count=1 | md5sum)" ]; }
+check 'the entropy device gives random numbers' random
+if [ -n "$(argument test.ping)" ]; then
+  ip addr add "$(argument test.address)" dev eth0
+  ip link set eth0 up
+  check 'the host answers pings' ping -c 1 -W 60 "$(argument test.ping)"
+fi
+echo "1..$count"
+poweroff -f

@@ -1,0 +1,107 @@
+/**
+ * A stock Debian kernel in our VMM, with devices in all four placements at once; it reports in TAP on its console. On the
+ * nested machine only (`npm run test:nested`), which brings kernel, initramfs and disks: scripts/nested/linux-guest.mjs.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type DiskDescription, VirtualMachine } from 'ioregion/vmm';
+import t, { type Test } from 'tap';
+import { PATIENCE } from '../support/patience.js';
+import { NodeProcess } from '../support/processes.js';
+import { kvmDevice } from '../support/requirements.js';
+import { testWhere } from './where.js';
+
+const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const GUEST = process.env.IOREGION_LINUX_GUEST;
+const LIMIT_MS = 60_000 * PATIENCE;
+const MEMORY = 192 * 2 ** 20;
+const ADDRESS = { host: '10.99.0.1', guest: '10.99.0.2' };
+const COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1 quiet noxsave';
+const DISK_CHECKS = 4;
+
+function testLinux(name: string, body: (test: Test) => Promise<void>): void {
+  if (GUEST !== undefined) testWhere([kvmDevice], name, body);
+  else void t.test(name, { skip: 'a stock kernel boots on the nested machine: npm run test:nested' }, body);
+}
+
+/** A copy of the disks, placed in each of the four ways. */
+async function placedDisks(test: Test): Promise<{ readonly path: string; readonly attach: string }[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'ioregion-linux-'));
+  test.teardown(() => rmSync(directory, { recursive: true }));
+  const disks = [0, 1, 2, 3].map((index) => join(directory, `disk-${index}.img`));
+  for (const [index, disk] of disks.entries()) copyFileSync(`${GUEST}/disk-${index}.img`, disk);
+  const socket = join(directory, 'backend');
+  const backend = new NodeProcess(PROGRAM, ['serve', 'blk', '--socket', socket, '--image', disks[3]!], {
+    timeoutMs: 2 * LIMIT_MS,
+  });
+  test.teardown(() => backend.kill('SIGTERM'));
+  while (!existsSync(socket)) await delay(20);
+  const placements = ['inline', 'thread', 'process', `vhost-user:${socket}`];
+  return placements.map((attach, index) => ({ path: disks[index]!, attach }));
+}
+
+/** The guest's test points become this test's. */
+function report(test: Test, console: string, expected: number): void {
+  const lines = console.split(/\r?\n/);
+  const points = lines.filter((line) => /^(not )?ok \d+ - /.test(line));
+  for (const point of points) test.ok(point.startsWith('ok'), `guest: ${point.replace(/^.*? - /, '')}`);
+  test.equal(points.length, expected, 'the guest made all its checks');
+  test.ok(lines.includes(`1..${expected}`), 'the guest came to its end');
+}
+
+testLinux('ioregion run boots Linux on one vCPU, with disks in all four placements, and ends with it', async (test) => {
+  const disks = await placedDisks(test);
+  const run = new NodeProcess(
+    PROGRAM,
+    [
+      ...['run', '--kernel', `${GUEST}/vmlinuz`, '--initrd', `${GUEST}/initramfs`, '--memory', '192M'],
+      ...['--command-line', `${COMMAND_LINE} test.cpus=1`, '--rng', 'inline'],
+      ...disks.flatMap(({ path, attach }) => ['--disk', `${path},attach=${attach}`]),
+    ],
+    { timeoutMs: LIMIT_MS },
+  );
+  const { code, stdout, stderr } = await run.exited;
+  report(test, stdout, 2 + DISK_CHECKS);
+  test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
+});
+
+testLinux('a machine with two vCPUs restarts, pauses, pings over a TAP, and powers off', async (test) => {
+  const disks = (await placedDisks(test)) as DiskDescription[];
+  const output = new PassThrough();
+  let console = '';
+  output.on('data', (data: Uint8Array) => {
+    console += new TextDecoder('latin1').decode(data);
+  });
+  const machine = new VirtualMachine({
+    kernel: `${GUEST}/vmlinuz`,
+    initrd: `${GUEST}/initramfs`,
+    commandLine: `${COMMAND_LINE} test.cpus=2 test.reboot=once test.ping=${ADDRESS.host} test.address=${ADDRESS.guest}/24`,
+    memory: MEMORY,
+    cpus: 2,
+    serial: { output },
+    disks,
+    nets: [{ tap: 'iolinux0', attach: 'inline' }],
+    rng: { attach: 'thread' },
+    onReset: 'restart',
+  });
+  await machine.start({ signal: AbortSignal.timeout(2 * LIMIT_MS) });
+  test.teardown(() => machine.stop());
+  await machine.pause();
+  test.equal(machine.state, 'paused');
+  machine.resume();
+  await sawRestart(output, () => console);
+  execFileSync('ip', ['addr', 'add', `${ADDRESS.host}/24`, 'dev', 'iolinux0']);
+  execFileSync('ip', ['link', 'set', 'iolinux0', 'up']);
+  test.same(await machine.ended, { reason: 'power-off' });
+  report(test, console, 4 + DISK_CHECKS);
+});
+
+/** Resolves when the guest has started for the second time. */
+async function sawRestart(output: PassThrough, text: () => string): Promise<void> {
+  while (!/# reboots[\s\S]*ok 1 - /.test(text())) await new Promise((resolve) => output.once('data', resolve));
+}
