@@ -24,6 +24,9 @@ const ADDRESS = { host: '10.99.0.1', guest: '10.99.0.2' };
 const COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1 quiet noxsave';
 const DISK_CHECKS = 4;
 
+/** Without the runner of tap, as on the nested machine, the limit is tap's own: 30 s. */
+t.setTimeout(4 * LIMIT_MS);
+
 function testLinux(name: string, body: (test: Test) => Promise<void>): void {
   if (GUEST !== undefined) testWhere([kvmDevice], name, body);
   else void t.test(name, { skip: 'a stock kernel boots on the nested machine: npm run test:nested' }, body);
