@@ -25,9 +25,19 @@ export interface SharedMemory {
 export function checkTable({ fds, regions }: SharedMemory): SharedRegion[] {
   if (!Array.isArray(fds) || !Array.isArray(regions)) throw new SharedMemoryError('fds and regions must be arrays');
   if (fds.length > MAX_PASSED_FDS) throw new SharedMemoryError(`${fds.length} files: at most ${MAX_PASSED_FDS}`);
-  for (const region of regions as unknown[])
-    if (typeof region !== 'object' || region === null) throw new SharedMemoryError('a region must be an object');
+  regions.forEach(checkShape);
   return regions.map((region) => ({ ...region, readonly: region.readonly === true }));
+}
+
+const REGION_NUMBERS = ['gpa', 'size', 'file', 'offset'] as const;
+
+/** Numbers before anything is said of their values: what is none may not even become a string of a message. */
+function checkShape(region: unknown): void {
+  if (typeof region !== 'object' || region === null) throw new SharedMemoryError('a region must be an object');
+  for (const key of REGION_NUMBERS) {
+    const type = typeof (region as Partial<Record<string, unknown>>)[key];
+    if (type !== 'number') throw new SharedMemoryError(`the ${key} of a region is a ${type}, not a number`);
+  }
 }
 
 /** Takes a duplicate of a borrowed descriptor, of a file that cannot shrink under its mapping. */

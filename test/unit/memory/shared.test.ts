@@ -144,6 +144,12 @@ describe('a table from elsewhere', () => {
     expect(() => GuestMemory.fromShared({ fds: new Array(254).fill(0), regions: [region()] })).toThrow(refused);
   });
 
+  it('is refused where a number is something else, even what cannot be printed', () => {
+    for (const wrong of [{ toString: null }, Object.create(null), Symbol('s'), '4096', 4096n, undefined])
+      for (const key of ['gpa', 'size', 'file', 'offset'])
+        expect(() => GuestMemory.fromShared({ fds: [], regions: [{ ...region(), [key]: wrong }] })).toThrow(refused);
+  });
+
   it('never crashes and never leaks, whatever is in it', async () => {
     using memfd = Memfd.create({ name: 'test', size: 4 * PAGE });
     const before = openFds();
