@@ -1,6 +1,6 @@
 /** A vhost-user backend that answers as it should, or as a test wants it to: for frontends of any kind. */
 import { type Fd, UnixListener } from '../../native/index.js';
-import { ProtocolFeature, VhostFeature } from '../../vhost-user/index.js';
+import { FRONTEND_PROTOCOL_FEATURES, VhostFeature } from '../../vhost-user/index.js';
 import { Feature } from '../../virtio/index.js';
 import { MockBackendConnection } from './mock-connection.js';
 
@@ -47,27 +47,12 @@ export interface MockBackendOptions {
   readonly interfere?: Interference;
 }
 
-const MOCK_PROTOCOL_FEATURES =
-  ProtocolFeature.mq |
-  ProtocolFeature.logShmfd |
-  ProtocolFeature.replyAck |
-  ProtocolFeature.netMtu |
-  ProtocolFeature.backendReq |
-  ProtocolFeature.config |
-  ProtocolFeature.backendSendFd |
-  ProtocolFeature.inflightShmfd |
-  ProtocolFeature.resetDevice |
-  ProtocolFeature.inbandNotifications |
-  ProtocolFeature.configureMemSlots |
-  ProtocolFeature.status |
-  ProtocolFeature.deviceState;
-
 export type MockDefaults = Required<Omit<MockBackendOptions, 'vringBase' | 'interfere'>> &
   Pick<MockBackendOptions, 'vringBase' | 'interfere'>;
 
 export const MOCK_DEFAULTS: MockDefaults = {
   features: Feature.version1 | Feature.eventIdx | VhostFeature.protocolFeatures | VhostFeature.logAll,
-  protocolFeatures: MOCK_PROTOCOL_FEATURES,
+  protocolFeatures: FRONTEND_PROTOCOL_FEATURES,
   queues: 2,
   config: new Uint8Array(60),
   memorySlots: 32,

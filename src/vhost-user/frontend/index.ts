@@ -9,6 +9,7 @@ export {
 } from './errors.js';
 export { FrontendSession, type FrontendSessionEvents, type FrontendSessionOptions } from './frontend-session.js';
 export type { IotlbEntry, Translator } from './iotlb.js';
+export { FRONTEND_PROTOCOL_FEATURES } from './negotiation.js';
 export { VhostUserControl } from './vhost-user-control.js';
 export { createVhostUserFunction, type VhostUserFunctionOptions } from './vhost-user-function.js';
 export { startVhostUserWorker } from './vhost-user-worker-control.js';

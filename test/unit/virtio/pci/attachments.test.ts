@@ -1,66 +1,27 @@
 /** One description of a function, made on this thread or behind a region server on another, with its queues here or there. */
-import { LoopbackDispatcher, RegionServerThread, type RegisterDevice } from 'ioregion/ioregion';
-import { GuestMemory } from 'ioregion/memory';
-import { EventFd, socketpair } from 'ioregion/native';
+import type { EventFd } from 'ioregion/native';
+import { PciDriver } from 'ioregion/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  createFunction,
-  FUNCTION_MODULE,
-  type FunctionModuleOptions,
-  functionRegionPlaces,
-} from '#dist/src/virtio/pci/index.js';
+import { createFunction, FUNCTION_MODULE, type FunctionModuleOptions } from '#dist/src/virtio/pci/index.js';
 import { CommonCfg, Feature } from '#dist/src/virtio/spec/index.js';
-import { PciDriver } from '../support/pci-driver.js';
+import {
+  bringUp,
+  FunctionSurroundings,
+  type PlacedFunction,
+  placeOnThread,
+  QUEUES,
+} from '#dist/test/support/placed-function.js';
 import { SplitDriver } from '../support/split-driver.js';
 
 const echo = new URL('../../../../dist/test/support/echo-device.js', import.meta.url).href;
-const QUEUES = 2;
-const VECTORS = 3;
-const PLACES = functionRegionPlaces({ queues: QUEUES, vectors: VECTORS, configLength: 8, transitional: false });
-const CONFIG = { name: 'config', space: 'mmio' as const, gpa: 0xe000_0000, size: 256, postedWrites: false };
-const REGIONS = [
-  CONFIG,
-  ...PLACES.map((place) => ({ ...place, gpa: 0xd000_0000 + place.bar * 0x10_0000 + place.offset })),
-];
 
-interface Attached {
-  readonly driver: PciDriver;
-  close(): Promise<void>;
-}
-type Attach = (options: FunctionModuleOptions) => Promise<Attached>;
+type Attach = (options: FunctionModuleOptions) => Promise<PlacedFunction>;
 
 const here: Attach = async (options) => {
   const pciFunction = await createFunction(options, { fds: {}, shared: null, region: '' });
   return { driver: new PciDriver(pciFunction), close: async () => {} };
 };
-
-const onThread: Attach = async (options) => {
-  const [vmmEnd, deviceEnd] = socketpair('seqpacket');
-  const regions = REGIONS.map(({ name }, userData) => ({
-    name,
-    userData,
-    device: { module: FUNCTION_MODULE, options },
-  }));
-  const server = await RegionServerThread.start({ readFd: deviceEnd, writeFd: deviceEnd, regions });
-  const dispatcher = new LoopbackDispatcher();
-  for (const [userData, region] of REGIONS.entries()) {
-    dispatcher.addRegion({ ...region, userData, readFd: vmmEnd, writeFd: vmmEnd });
-  }
-  const caller = dispatcher.createCaller();
-  const deviceAt = (gpa: number): RegisterDevice => ({
-    read: (offset, size) => caller.read('mmio', gpa + offset, size),
-    write: (offset, size, value) => void caller.write('mmio', gpa + offset, size, value),
-  });
-  const remote = PLACES.map((place, index) => ({ ...place, device: deviceAt(REGIONS[index + 1]!.gpa) }));
-  const close = async () => {
-    caller.close();
-    dispatcher.close();
-    await server.close();
-    vmmEnd.close();
-    deviceEnd.close();
-  };
-  return { driver: new PciDriver({ config: deviceAt(CONFIG.gpa), regions: remote }), close };
-};
+const onThread: Attach = (options) => placeOnThread({ module: FUNCTION_MODULE, options });
 
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 5 });
 
@@ -69,39 +30,31 @@ describe.each([
   ['behind a region server on a thread', onThread],
 ])('a function %s', (_where, attach) => {
   describe.each(['registers', 'worker'] as const)('with its queues on the thread of the %s', (dataPlane) => {
-    let memory: GuestMemory;
-    let vectors: EventFd[];
-    let attached: Attached;
+    let surroundings: FunctionSurroundings;
+    let vectors: readonly EventFd[];
+    let attached: PlacedFunction;
 
     beforeEach(async () => {
-      memory = GuestMemory.create(1 << 20);
-      vectors = Array.from({ length: VECTORS }, () => EventFd.create());
+      surroundings = new FunctionSurroundings();
+      vectors = surroundings.vectors;
       attached = await attach({
         device: { module: echo, options: { queues: QUEUES } },
-        memory: memory.share(),
+        ...surroundings.options,
         dataPlane,
-        interrupts: { kind: 'eventfds', eventfds: vectors.map((vector) => vector.number) },
         function: { notificationData: true },
       });
     });
 
     afterEach(async () => {
       await attached.close();
-      for (const vector of vectors) vector.close();
-      memory.close();
+      surroundings[Symbol.dispose]();
     });
 
     function start(features: bigint): SplitDriver {
-      const { driver } = attached;
-      const queue = new SplitDriver(memory, 0);
-      driver.enableMsix();
-      for (let vector = 0; vector < VECTORS; vector++) driver.setVector(vector);
-      expect(driver.negotiate(features)).toBe(true);
-      driver.setUpQueue(0, queue.size);
+      const queue = new SplitDriver(surroundings.memory, 0);
+      expect(bringUp(attached.driver, queue.size, features)).toBe(true);
       const { descriptors, driverArea, deviceArea } = queue.areas;
-      expect([descriptors, driverArea, deviceArea]).toEqual(driver.areasOf(0));
-      driver.set16(CommonCfg.queueMsixVector, 1);
-      driver.ready();
+      expect([descriptors, driverArea, deviceArea]).toEqual(attached.driver.areasOf(0));
       return queue;
     }
 
