@@ -15,7 +15,7 @@ import { GuestMemory } from 'ioregion/memory';
 
 // start: mov [0xd0000008], eax   mov eax, [0xd0000004]   out 0xf4, eax   jmp start
 const GUEST = Buffer.from('a3080000d0a1040000d0e7f4ebf2', 'hex');
-const CLI = fileURLToPath(new URL('../src/cli/ioregion.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../src/cli/ioregion.cjs', import.meta.url));
 const DEVICE = fileURLToPath(new URL('./counter-device.js', import.meta.url));
 const directory = mkdtempSync(`${tmpdir()}/ioregion-`);
 const port = DevicePort.listen(`${directory}/counter.sock`);

@@ -13,7 +13,7 @@ import { socketpair } from '../../src/native/index.js';
 const RUNS = 10;
 const PROBE_LIMIT_MS = 150;
 const WORKER_LIMIT_MS = 100;
-const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.url));
 const DEVICE = { module: new URL('../../examples/counter-device.js', import.meta.url).href };
 
 interface Row {

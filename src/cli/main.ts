@@ -35,16 +35,15 @@ function report(error: unknown): void {
   process.exitCode = 1;
 }
 
-/** Both sides load at the same time: a command that only looks at the host is to answer at once. */
 async function main(): Promise<void> {
-  const loaders = loadersFor(process.argv[2]);
-  const [program, registers] = await Promise.all([createProgram(), Promise.all(loaders.map((load) => load()))]);
+  const [command, ...words] = process.argv.slice(2);
+  if (command === 'probe' && (await (await import('./probe.js')).probeAtOnce(words))) return;
+  const [program, registers] = await Promise.all([
+    createProgram(),
+    Promise.all(loadersFor(command).map((load) => load())),
+  ]);
   for (const register of registers) register(program);
   await program.parseAsync();
 }
 
-try {
-  await main();
-} catch (error) {
-  report(error);
-}
+main().catch(report);

@@ -1,5 +1,4 @@
 /** The report of `ioregion probe` for people. */
-import Table from 'cli-table3';
 import {
   type CapabilityAnswer,
   type KvmMissing,
@@ -8,20 +7,16 @@ import {
   type ProbedCapability,
   type ProbeReport,
 } from '../kvm/probe/index.js';
+import { textTable } from './text-table.js';
 
 /** What was looked at, what was found, what that means. */
 type Row = [what: string, found: string, meaning: string];
 
 const YES_NO = ['no', 'yes'];
 
-/** No lines between rows. */
-const COMPACT = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
-
 /** A table of about 120 columns, ready to print. */
 export function probeTable(report: ProbeReport): string {
-  const table = new Table({ chars: COMPACT, style: { border: [] } });
-  table.push(...hostRows(report), ...kvmRows(report.kvm));
-  return table.toString();
+  return textTable([...hostRows(report), ...kvmRows(report.kvm)]);
 }
 
 function hostRows({ kernel, pvm, dispatcher }: ProbeReport): Row[] {

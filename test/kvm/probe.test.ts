@@ -7,7 +7,7 @@ import { countIoeventfds } from '#dist/src/kvm/probe/ioeventfd-limit.js';
 import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
-const PROGRAM = new URL('../../dist/src/cli/ioregion.js', import.meta.url).pathname;
+const PROGRAM = new URL('../../dist/src/cli/ioregion.cjs', import.meta.url).pathname;
 const BUS_DEVICES = 1000;
 
 const probe = (...options: string[]): string =>

@@ -142,7 +142,7 @@ const process: Attach = async ({ vm, memory, routes }, dataPlane, device) => {
     '--options',
     JSON.stringify(options),
   ];
-  const child = new NodeProcess(built('src/cli/ioregion.js'), args);
+  const child = new NodeProcess(built('src/cli/ioregion.cjs'), args);
   const connection = await port.accept();
   const offers = REGIONS.map((region, userData) => ({ ...region, userData }));
   const channel = connection.offer(offers, { ...wiring.fds, memory: new Fd(fds[0]!) }).get('default')!;

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { processUsage, settledUsage } from '../support/process-usage.js';
 import { NodeProcess, type ProcessExit } from '../support/processes.js';
 
-const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.url));
 const COUNTER = fileURLToPath(new URL('../../examples/counter-device.js', import.meta.url));
 const SHARED_SUM = fileURLToPath(new URL('../stress/devices/shared-sum.js', import.meta.url));
 const GPA = 0xd000_0000;

@@ -74,8 +74,9 @@ function placeFields(fields: Fields): { placed: PlacedField[]; size: number; ali
 class StructLayout<T> implements Struct<T> {
   readonly size: number;
   readonly align: number;
-  readonly members: readonly Member[];
   readonly #placed: readonly PlacedField[];
+  /** Made when asked for: most structures are only read and written, and making all takes milliseconds of each start. */
+  #members: readonly Member[] | null = null;
 
   constructor(
     readonly name: string,
@@ -85,12 +86,11 @@ class StructLayout<T> implements Struct<T> {
     this.#placed = placed;
     this.size = size;
     this.align = align;
-    this.members = placed.map(({ key, type, offset }) => ({
-      key,
-      cName: type.cName ?? snakeCase(key),
-      offset,
-      type,
-    }));
+  }
+
+  get members(): readonly Member[] {
+    this.#members ??= this.#placed.map((field) => ({ ...field, cName: field.type.cName ?? snakeCase(field.key) }));
+    return this.#members;
   }
 
   zero(): T {

@@ -11,7 +11,7 @@ import { DispatchedBus } from './dispatched-bus.js';
 import { type Attach, describeFunction, MEMORY_WINDOW, PIN_GSI, PORT_WINDOW } from './placement.js';
 
 const MODULE = fileURLToPath(new URL('./bus-module.js', import.meta.url));
-const CLI = fileURLToPath(new URL('../../../src/cli/ioregion.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../src/cli/ioregion.cjs', import.meta.url));
 
 /** In another process, which reaches the VM by a VM link. */
 export const attachProcess: Attach = async ({ vm, memory, routes }, description) => {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../support/temporary.js';
 
-const PROGRAM = resolve(import.meta.dirname, '../../../dist/src/cli/ioregion.js');
+const PROGRAM = resolve(import.meta.dirname, '../../../dist/src/cli/ioregion.cjs');
 const run = promisify(execFile);
 const cwd = temporaryDirectory();
 const bench = (...words: string[]) =>

@@ -33,7 +33,7 @@ beforeEach(() => {
   symlinkSync(join(PACKAGE, 'node_modules/node-gyp-build'), join(root, 'node_modules/node-gyp-build'));
   const sources = ['native/src/fd.c', 'binding.gyp', 'src/index.ts', 'tsconfig.json', 'scripts/bundle-cli.mjs'];
   for (const source of sources) place(source, OLDER);
-  const outputs = ['build/Release/ioregion.node', 'dist/src/index.js', 'dist/src/cli/ioregion.js'];
+  const outputs = ['build/Release/ioregion.node', 'dist/src/index.js', 'dist/src/cli/ioregion.cjs'];
   for (const output of outputs) place(output, BUILT);
   cpSync(join(PACKAGE, 'scripts/ensure-built.mjs'), join(root, 'scripts/ensure-built.mjs'));
 });

@@ -132,7 +132,7 @@ const process: Attach = async (memory, undo) => {
     '--options',
     JSON.stringify(options),
   ];
-  const child = new NodeProcess(built('src/cli/ioregion.js'), args);
+  const child = new NodeProcess(built('src/cli/ioregion.cjs'), args);
   undo.use(child, async ({ exited }) => expect(await exited).toMatchObject({ code: 0, stderr: '' }));
   const connection = undo.close(await port.accept());
   const offers = REGIONS.map(({ name, space, size }, userData) => ({ name, space, size, userData }));

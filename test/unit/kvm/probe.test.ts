@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { chooseDispatcher } from '#dist/src/kvm/probe/dispatcher-choice.js';
 import { ioregionCapabilityNumbers, probeIoregionfd } from '#dist/src/kvm/probe/ioregionfd-support.js';
 
-const PROGRAM = new URL('../../../dist/src/cli/ioregion.js', import.meta.url).pathname;
+const PROGRAM = new URL('../../../dist/src/cli/ioregion.cjs', import.meta.url).pathname;
 
 const run = (...options: string[]): string =>
   execFileSync(process.execPath, [PROGRAM, ...options], { encoding: 'utf8', timeout: 20_000 });
