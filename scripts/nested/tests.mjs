@@ -1,5 +1,5 @@
 // On the nested machine: runs the tests that need KVM and leaves their reports in a directory.
-//   tests.mjs DIRECTORY [--short | vitest filter...]
+//   tests.mjs DIRECTORY [--short | filter...]: those that begin with `system/` choose files of test/system
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
@@ -20,7 +20,7 @@ mkdirSync(directory, { recursive: true });
 function vitest() {
   const report = `${directory}/kvm.json`;
   const reports = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`];
-  spawnSync('node', [VITEST, 'run', '--project', 'kvm', ...LEAN, ...PATIENT, ...reports, ...filters], {
+  spawnSync('node', [VITEST, 'run', '--project', 'kvm', ...LEAN, ...PATIENT, ...reports, ...vitestFilters], {
     stdio: 'inherit',
   });
   return existsSync(report) && JSON.parse(readFileSync(report, 'utf8')).success;
@@ -37,11 +37,18 @@ function tap(file) {
   return { ok: status === 0, stdout };
 }
 
-let ok = vitest();
-if (filters.length === 0) {
-  const results = readdirSync(SYSTEM)
-    .filter((name) => name.endsWith('.test.js') && readFileSync(`${SYSTEM}/${name}`, 'utf8').includes('kvmDevice'))
-    .map(tap);
+const systemFilters = filters.filter((name) => name.startsWith('system/')).map((name) => name.slice('system/'.length));
+const vitestFilters = filters.filter((name) => !name.startsWith('system/'));
+
+function isChosen(name) {
+  if (!name.endsWith('.test.js') || !readFileSync(`${SYSTEM}/${name}`, 'utf8').includes('kvmDevice')) return false;
+  return filters.length === 0 || systemFilters.some((filter) => name.startsWith(filter));
+}
+
+let ok = true;
+if (filters.length === 0 || vitestFilters.length > 0) ok = vitest();
+if (filters.length === 0 || systemFilters.length > 0) {
+  const results = readdirSync(SYSTEM).filter(isChosen).map(tap);
   // One level deeper: as tap reports several files.
   writeFileSync(`${directory}/system-nested.tap`, results.map(({ stdout }) => stdout.replace(/^/gm, '    ')).join(''));
   ok &&= results.every((result) => result.ok);

@@ -1,5 +1,6 @@
 /** `ioregion region-server`: a device process. What it runs is loaded only when it is asked for. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseCpus } from './cpu-list.js';
 import type { ServeOptions } from './serve-device.js';
 
 export function registerRegionServer(program: Command): void {
@@ -9,7 +10,8 @@ export function registerRegionServer(program: Command): void {
     .argument('<module>', 'ES module whose default export makes the device of a region')
     .requiredOption('--socket <path>', 'where the VMM listens for device processes')
     .option('--options <json>', 'passed to the module', parseJson)
-    .option('--cpu <n>', 'the CPU to run on', parseCpu)
+    .option('--cpu <list>', 'the CPUs to run on, like 3 or 0-1', parseCpus)
+    .option('--spin <ns>', 'longest busy wait for the next access; default: none', parseSpin)
     .option('--shared <bytes>', 'memory that the threads of the device share', parseBytes)
     .action(async (module: string, options: Omit<ServeOptions, 'module'>) => {
       const { serveDevice } = await import('./serve-device.js');
@@ -25,8 +27,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function parseCpu(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('It must be the number of a CPU.');
+function parseSpin(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a number of nanoseconds.');
   return Number(text);
 }
 

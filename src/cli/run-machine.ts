@@ -1,11 +1,11 @@
 /** Runs a machine with its console on this terminal, and turns its end into an exit status. */
 import {
-  type Attach,
   DEFAULT_COMMAND_LINE,
   type DiskDescription,
   type MachineDescription,
   type MachineEnd,
   type NetDescription,
+  type Placement,
   VirtualMachine,
 } from '../vmm/index.js';
 import { prepareFile, writeText } from './bench-files.js';
@@ -21,7 +21,9 @@ export interface RunMachineOptions {
   readonly cpus?: number;
   readonly disk?: readonly DiskDescription[];
   readonly net?: readonly NetDescription[];
-  readonly rng?: Attach;
+  readonly rng?: Placement;
+  /** Host CPUs by vCPU. */
+  readonly pin?: readonly (readonly number[])[];
   readonly console: 'stdio' | 'none';
   readonly onReset: 'end' | 'restart';
   readonly metrics?: string;
@@ -52,7 +54,7 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
 }
 
 function describe(options: RunMachineOptions, input: TerminalInput | null): MachineDescription {
-  const { kernel, initrd, append, memory, cpus, disk, net, rng, onReset } = options;
+  const { kernel, initrd, append, memory, cpus, disk, net, rng, pin, onReset } = options;
   const commandLine = [options.commandLine ?? DEFAULT_COMMAND_LINE, append].filter(Boolean).join(' ');
   return {
     kernel,
@@ -61,9 +63,10 @@ function describe(options: RunMachineOptions, input: TerminalInput | null): Mach
     ...(initrd === undefined ? {} : { initrd }),
     ...(memory === undefined ? {} : { memory }),
     ...(cpus === undefined ? {} : { cpus }),
+    ...(pin === undefined ? {} : { affinity: pin }),
     ...(disk === undefined ? {} : { disks: disk }),
     ...(net === undefined ? {} : { nets: net }),
-    ...(rng === undefined ? {} : { rng: { attach: rng } }),
+    ...(rng === undefined ? {} : { rng }),
     ...(input === null ? {} : { serial: { output: process.stdout, input: input.stream } }),
   };
 }

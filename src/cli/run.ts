@@ -1,7 +1,18 @@
 /** `ioregion run`: boots a kernel. What it runs is loaded only when it is asked for. */
 import { type Command, Option } from 'commander';
 import type { RunMachineOptions } from './run-machine.js';
-import { parseAttach, parseCount, parseDisk, parseMemory, parseNet } from './run-options.js';
+import { parseCount, parseDisk, parseMemory, parseNet, parsePin, parsePlacement } from './run-options.js';
+
+const PLACEMENT_HELP = `
+Where a device runs (--disk img,attach=thread and --net tap=t0,attach=thread; --rng thread):
+  attach=inline           registers on the vCPU's thread (the default; with several vCPUs on one that they share)
+  attach=thread           registers on a thread of their own
+  attach=process          registers and queues in another process
+  attach=vhost-user:PATH  queues in the backend that listens at PATH: ioregion serve, or another one (disks)
+The queues have a thread of their own each time. More settings:
+  cpus=LIST               host CPUs of the device's threads, like 3 or 0-1 or 0+2; default: any
+  spin=US                 thread and process: longest busy wait for a register access, µs; default 0, for small hosts
+`;
 
 export function registerRun(program: Command): void {
   program
@@ -11,14 +22,16 @@ export function registerRun(program: Command): void {
     .option('--initrd <file>', 'initrd or initramfs')
     .option('--append <text>', 'added to the command line')
     .option('--command-line <text>', 'the whole command line')
-    .option('--memory <size>', 'like 512M or 2G', parseMemory)
-    .option('--cpus <n>', 'number of vCPUs', parseCount)
-    .option('--disk <path[,readonly][,queues=n][,attach=where]>', 'a raw image or block device; repeatable', parseDisk)
-    .option('--net <tap=name[,mac=address][,attach=where]>', 'a network device; repeatable', parseNet)
-    .option('--rng <where>', 'a source of random numbers: inline, thread or process', parseAttach)
+    .option('--memory <size>', 'like 512M or 2G; default 256M', parseMemory)
+    .option('--cpus <n>', 'number of vCPUs; default 1', parseCount)
+    .option('--pin <vcpu=cpus>', 'host CPUs of a vCPU, like 0=1 or 1=2-3; repeatable', parsePin)
+    .option('--disk <path[,readonly][,queues=n]>', 'a raw image or block device; repeatable', parseDisk)
+    .option('--net <tap=name[,mac=address]>', 'a network device; repeatable', parseNet)
+    .option('--rng <where>', 'a source of random numbers, placed there', parsePlacement)
     .addOption(new Option('--console <where>', 'the serial console').choices(['stdio', 'none']).default('stdio'))
     .addOption(new Option('--on-reset <what>', 'when the guest reboots').choices(['end', 'restart']).default('end'))
     .option('--metrics <file>', 'write counters as JSON when the machine has ended')
+    .addHelpText('after', PLACEMENT_HELP)
     .action(async (options: RunMachineOptions) => {
       const { runMachine } = await import('./run-machine.js');
       process.exitCode = await runMachine(options);

@@ -17,7 +17,9 @@ export interface ServeOptions {
   readonly socket: string;
   readonly module: string;
   readonly options?: unknown;
-  readonly cpu?: number;
+  readonly cpu?: readonly number[];
+  /** Longest busy wait for a command, ns. */
+  readonly spin?: number;
   /** Bytes of `DeviceContext.shared`. */
   readonly shared?: number;
 }
@@ -30,7 +32,7 @@ const REPORTED_DEVICE_ERRORS = 10;
  * @throws SocketUnreachableError, ControlProtocolError, DeviceLoadError, and the error of a channel that failed
  */
 export async function serveDevice(options: ServeOptions): Promise<void> {
-  if (options.cpu !== undefined) setAffinity([options.cpu]);
+  if (options.cpu !== undefined) setAffinity(options.cpu);
   using offer = await connectDevice(options.socket);
   const channels = [...channelsOf(offer.regions).values()];
   const serve = channels.length === 1 ? serveHere : serveOnThreads;
@@ -70,7 +72,8 @@ async function serveHere(offer: AcceptedOffer, [channel]: Channel[], options: Se
     }),
   );
   const { readFd, writeFd } = channel![0]!;
-  return [new BlockingServer({ readFd, writeFd, regions, onDeviceError: deviceErrorReporter() }).serve()];
+  const onDeviceError = deviceErrorReporter();
+  return [new BlockingServer({ readFd, writeFd, regions, onDeviceError, spinNs: options.spin ?? 0 }).serve()];
 }
 
 async function serveOnThreads(offer: AcceptedOffer, channels: Channel[], options: ServeOptions): Promise<ServerEnd[]> {
@@ -80,7 +83,7 @@ async function serveOnThreads(offer: AcceptedOffer, channels: Channel[], options
   const describe = (channel: Channel) => {
     const { readFd, writeFd } = channel[0]!;
     const regions = channel.map(({ name, userData }) => ({ name, userData, device: deviceModule(options) }));
-    const common = { readFd, writeFd, regions, group, fds: offer.fds, onDeviceError };
+    const common = { readFd, writeFd, regions, group, fds: offer.fds, onDeviceError, spinNs: options.spin ?? 0 };
     return shared === null ? common : { ...common, shared };
   };
   const threads = await RegionServerThread.startAll(channels.map(describe));

@@ -6,6 +6,7 @@ export type {
   DeviceDescriptions,
   DiskDescription,
   NetDescription,
+  Placement,
 } from './attach/index.js';
 export type { SerialStreams } from './devices/serial/index.js';
 export * from './errors.js';

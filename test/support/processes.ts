@@ -10,6 +10,8 @@ export interface ProcessOptions {
   /** Becomes descriptor 3 of the child. */
   readonly fd?: Fd;
   readonly env?: Readonly<Record<string, string>>;
+  /** The user that the child runs as. */
+  readonly uid?: number;
   /** Node's own options, before the script. */
   readonly nodeOptions?: readonly string[];
   /** Most descriptors that the child may have open. */
@@ -50,12 +52,13 @@ export class NodeProcess {
   #stderr = '';
 
   constructor(script: string, args: readonly string[] = [], options: ProcessOptions = {}) {
-    const { fd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { fd, env = {}, uid, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const [program, ...programArgs] = commandLine(options);
     const started = performance.now();
     this.child = spawn(program, [...programArgs, script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', ...(fd === undefined ? [] : [fd.number])],
       env: { ...process.env, ...env },
+      ...(uid === undefined ? {} : { uid }),
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     });

@@ -1,13 +1,30 @@
 /** `ioregion run` with the usual mistakes: a status that is not 0, and one line that says what to do. */
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fd, lockFile } from 'ioregion/native';
 import t, { type Test } from 'tap';
-import { runNode } from '../support/processes.js';
+import { PATIENCE } from '../support/patience.js';
+import { type ProcessOptions, runNode } from '../support/processes.js';
+import { kvmDevice, type Requirement } from '../support/requirements.js';
+import { elf } from '../unit/vmm/kernel-files.js';
+import { testWhere } from './where.js';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** Without the runner of tap, as on the nested machine, the limit is tap's own: 30 s. */
+t.setTimeout(30_000 * PATIENCE);
 
 const directory = mkdtempSync(join(tmpdir(), 'ioregion-run-'));
 t.teardown(() => rmSync(directory, { recursive: true }));
@@ -35,8 +52,8 @@ function smallBzImage(): Uint8Array {
   return file;
 }
 
-async function refused(test: Test, args: readonly string[], line: RegExp): Promise<void> {
-  const { code, stdout, stderr } = await runNode(PROGRAM, ['run', ...args]);
+async function refused(test: Test, args: readonly string[], line: RegExp, options: ProcessOptions = {}): Promise<void> {
+  const { code, stdout, stderr } = await runNode(PROGRAM, ['run', ...args], options);
   test.match({ code, stdout, stderr }, { code: 1, stdout: '', stderr: line });
   test.equal(stderr.trimEnd().split('\n').length, 1, 'one line');
 }
@@ -55,14 +72,17 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a disk that does not exist', [...kernel('bzimage'), '--disk', at('none')], /none.* does not exist/],
   ['a place that is none', [...kernel('bzimage'), '--disk', `${at('disk')},attach=moon`], /inline, thread, process/],
   ['a setting that is none', [...kernel('bzimage'), '--disk', `${at('disk')},color=red`], /"color" is not one of/],
+  ['a CPU list that is none', [...kernel('bzimage'), '--disk', `${at('disk')},cpus=2-1`], /like 3 or 0-1 or 0\+2-3/],
+  ['a vCPU that there is not', [...kernel('bzimage'), '--pin', '1=0'], /no vCPU 1 to pin: the machine has 1/],
+  ['a busy wait that is too long', [...kernel('bzimage'), '--rng', 'thread,spin=10000'], /spin must be 0 to 9999 µs/],
   ['a network without an interface', [...kernel('bzimage'), '--net', 'mac=52:54:00:12:34:56'], /tap=NAME/],
 ];
 
 for (const [mistake, args, line] of MISTAKES) {
-  void t.test(`${mistake} is one line, and a status that is not 0`, (test) => refused(test, args, line));
+  testWhere([], `${mistake} is one line, and a status that is not 0`, (test) => refused(test, args, line));
 }
 
-void t.test('an image that another process uses is one line, and a status that is not 0', async (test) => {
+testWhere([], 'an image that another process uses is one line, and a status that is not 0', async (test) => {
   const number = openSync(at('disk'), 'r+');
   test.teardown(() => closeSync(number));
   lockFile(new Fd(number), at('disk'), true);
@@ -71,4 +91,46 @@ void t.test('an image that another process uses is one line, and a status that i
     [...kernel('bzimage'), '--disk', at('disk')],
     /is in use by another disk.*ERR_IOREGION_FILE_IN_USE/,
   );
+});
+
+const noKvmDevice: Requirement = () => (existsSync('/dev/kvm') ? 'there is a /dev/kvm' : undefined);
+if (noKvmDevice() === undefined) {
+  testWhere([], 'a host without /dev/kvm is one line, and a status that is not 0', async (test) => {
+    await refused(test, kernel('bzimage'), /cannot open \/dev\/kvm: ENOENT; modprobe .*ERR_IOREGION_KVM_UNAVAILABLE/);
+  });
+}
+
+const NOBODY = 65534;
+testWhere([kvmDevice], 'no permission on /dev/kvm is one line, and a status that is not 0', async (test) => {
+  chmodSync(directory, 0o755);
+  const { mode } = statSync('/dev/kvm');
+  chmodSync('/dev/kvm', 0o600);
+  test.teardown(() => chmodSync('/dev/kvm', mode));
+  const line = /cannot open \/dev\/kvm: EACCES; join its group .*ERR_IOREGION_KVM_UNAVAILABLE/;
+  await refused(test, kernel('bzimage'), line, { uid: NOBODY });
+});
+
+/** `flds` from where there is no memory: an access that KVM would have to emulate, by an instruction it does not know. */
+const FLOAT_FROM_DEVICE = [0xd9, 0x05, 0, 0, 0, 0xf0];
+testWhere(
+  [kvmDevice],
+  'an instruction that KVM cannot emulate is one line, and a status that is not 0',
+  async (test) => {
+    writeFileSync(at('float'), elf({ code: FLOAT_FROM_DEVICE }));
+    const line =
+      /vCPU 0 stopped: KVM_EXIT_INTERNAL_ERROR: .*gave up on d9 05 00 00 00 f0.*; rip 0x1000010, .*ERR_IOREGION_GUEST_STOPPED/;
+    await refused(test, [...kernel('float'), '--memory', '32M'], line);
+  },
+);
+
+testWhere([kvmDevice], 'a CPU that this host does not have is one line, and a status that is not 0', async (test) => {
+  writeFileSync(at('float'), elf({ code: FLOAT_FROM_DEVICE }));
+  await refused(test, [...kernel('float'), '--memory', '32M', '--pin', '0=4095'], /CPU/);
+  await refused(test, [...kernel('float'), '--memory', '32M', '--rng', 'thread,cpus=4095'], /CPU/);
+});
+
+testWhere([kvmDevice], 'a backend that is not there is one line, and a status that is not 0', async (test) => {
+  writeFileSync(at('float'), elf({ code: FLOAT_FROM_DEVICE }));
+  const disk = `${at('disk')},attach=vhost-user:${at('none')}`;
+  await refused(test, [...kernel('float'), '--memory', '32M', '--disk', disk], /none/);
 });

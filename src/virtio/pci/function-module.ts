@@ -65,7 +65,8 @@ async function openControl(options: FunctionModuleOptions, context: DeviceContex
   const features = options.ringFeatures === undefined ? {} : { ringFeatures: BigInt(options.ringFeatures) };
   if (dataPlane === 'worker') {
     const log = options.log === undefined ? {} : { log: options.log };
-    return await WorkerControl.start({ ...features, ...log, device, memory, fds: context.fds });
+    const cpus = options.cpus === undefined ? {} : { cpus: options.cpus };
+    return await WorkerControl.start({ ...features, ...log, ...cpus, device, memory, fds: context.fds });
   }
   const log = options.log === undefined ? {} : { log: stderrLog() };
   const loaded = await loadDevice<VirtioDevice>(device, context);

@@ -17,6 +17,8 @@ export interface FunctionModuleOptions extends FunctionPlacement {
    * that does its work in `kick`, and has no host notifiers.
    */
   readonly dataPlane?: 'worker' | 'registers';
+  /** The host CPUs of the device's Worker. Default: any. */
+  readonly cpus?: readonly number[];
   /** Features of the queues to offer, as a decimal or hexadecimal number. Default: all that the engine has. */
   readonly ringFeatures?: string;
 }

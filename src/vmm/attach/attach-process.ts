@@ -58,11 +58,15 @@ interface DeviceProcess {
   readonly ended: Promise<string>;
 }
 
-async function startProcess({ name }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
+async function startProcess({ name, cpus, spinNs }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-device-'));
   const port = DevicePort.listen(join(directory, 'port'));
   try {
-    const args = ['region-server', '--socket', join(directory, 'port'), '--options', JSON.stringify(options)];
+    const args = [
+      ...['region-server', '--socket', join(directory, 'port'), '--options', JSON.stringify(options)],
+      ...(cpus === undefined ? [] : ['--cpu', cpus.join('+')]),
+      ...(spinNs === undefined ? [] : ['--spin', String(spinNs)]),
+    ];
     /* Out of reach of a terminal's signals: it ends when its machine hangs up, however that ends. */
     const child = spawn(process.execPath, [COMMAND, ...args, fileURLToPath(FUNCTION_MODULE)], {
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -1,5 +1,5 @@
 /** A function on a region server's thread of this process. */
-import { RegionServerThread } from '../../ioregion/index.js';
+import { RegionServerThread, type RegionServerThreadOptions } from '../../ioregion/index.js';
 import { socketpair } from '../../native/index.js';
 import { IrqfdVectors } from '../../virtio/interrupt/index.js';
 import { FUNCTION_MODULE, type FunctionModuleOptions } from '../../virtio/pci/index.js';
@@ -16,7 +16,7 @@ export async function attachThread(spec: DeviceSpec, context: AttachContext): Pr
     const options = describe(spec, context, irqfds);
     const device = { module: FUNCTION_MODULE, options };
     const regions = remoteRegions(spec).map(({ name, userData }) => ({ name, userData, device: { ...device } }));
-    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions });
+    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions, ...threadOptions(spec) });
     const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, 0, true);
     const close = async (): Promise<void> => {
       dispatcher.close();
@@ -31,6 +31,10 @@ export async function attachThread(spec: DeviceSpec, context: AttachContext): Pr
     here.close();
     there.close();
   }
+}
+
+function threadOptions({ cpus, spinNs }: DeviceSpec): Pick<RegionServerThreadOptions, 'cpus' | 'spinNs'> {
+  return { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
 }
 
 function describe(spec: DeviceSpec, context: AttachContext, irqfds: IrqfdVectors): FunctionModuleOptions {

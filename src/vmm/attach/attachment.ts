@@ -30,8 +30,8 @@ export const vectorsOf = ({ queues }: DeviceSpec): number => queues + 1;
 
 /** What all placements say of a function. */
 export function commonOptions(
-  { device }: DeviceSpec,
+  { device, cpus }: DeviceSpec,
   { bars }: AttachContext,
-): Pick<FunctionModuleOptions, 'device' | 'bars' | 'log'> {
-  return { device, bars, log: 'stderr' };
+): Pick<FunctionModuleOptions, 'device' | 'bars' | 'log' | 'cpus'> {
+  return { device, bars, log: 'stderr', ...(cpus === undefined ? {} : { cpus }) };
 }

@@ -15,7 +15,17 @@ export function isAttach(text: string): text is Attach {
   return text === 'inline' || text === 'thread' || text === 'process';
 }
 
-export interface DeviceSpec {
+/** Where a device runs, and how its threads do. The defaults suit a small host. */
+export interface Placement {
+  /** Default `inline`. */
+  readonly attach?: Attach;
+  /** The host CPUs of its threads: that of the queues, and that of the registers where it is not the board's. Default: any. */
+  readonly cpus?: readonly number[];
+  /** Placements `thread` and `process`: the longest busy wait for the next register access, ns. Default 0: none. */
+  readonly spinNs?: number;
+}
+
+export interface DeviceSpec extends Placement {
   /** For messages. */
   readonly name: string;
   /** Its default export makes the device. */
@@ -32,11 +42,9 @@ export interface DeviceSpec {
 }
 
 /** A device of your own: a module whose default export makes a VirtioDevice. */
-export interface CustomDeviceOptions {
+export interface CustomDeviceOptions extends Placement {
   readonly name?: string;
   readonly device: DeviceModule;
   readonly queues: number;
   readonly configLength: number;
-  /** Default `inline`. */
-  readonly attach?: Attach;
 }

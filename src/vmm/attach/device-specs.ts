@@ -4,15 +4,10 @@ import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js'
 import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
 import { DeviceType } from '../../virtio/spec/index.js';
 import { MachineOptionError } from '../errors.js';
-import { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach, VHOST_USER } from './device-spec.js';
+import { type CustomDeviceOptions, type DeviceSpec, isAttach, type Placement, VHOST_USER } from './device-spec.js';
 
-interface Placed {
-  /** Where the device runs. Default `inline`. */
-  readonly attach?: Attach;
-}
-
-export type DiskDescription = BlockDeviceOptions & Placed;
-export type NetDescription = TapDeviceOptions & Placed;
+export type DiskDescription = BlockDeviceOptions & Placement;
+export type NetDescription = TapDeviceOptions & Placement;
 
 export interface DeviceDescriptions {
   /** Block devices, in the order in which the guest finds them. */
@@ -20,9 +15,9 @@ export interface DeviceDescriptions {
   /** Network devices on TAP interfaces. */
   readonly nets?: readonly NetDescription[];
   /** Virtio consoles; the serial port is apart. */
-  readonly consoles?: readonly (PlainConsoleOptions & Placed)[];
+  readonly consoles?: readonly (PlainConsoleOptions & Placement)[];
   /** A source of random numbers. Default: none. */
-  readonly rng?: boolean | Placed;
+  readonly rng?: boolean | Placement;
   readonly devices?: readonly CustomDeviceOptions[];
 }
 
@@ -41,13 +36,9 @@ export function deviceSpecs({
 }: DeviceDescriptions): DeviceSpec[] {
   const specs = [
     ...disks.map((disk) => diskSpec(disk)),
-    ...nets.map(({ attach, ...options }) =>
-      spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, attach),
-    ),
-    ...consoles.map(({ attach, ...options }) => spec('console', 'console', options, consoleQueues(options), attach)),
-    ...(rng === undefined || rng === false
-      ? []
-      : [spec('rng', 'rng', undefined, 1, rng === true ? undefined : rng.attach)]),
+    ...nets.map((net) => netSpec(net)),
+    ...consoles.map((console) => consoleSpec(console)),
+    ...(rng === undefined || rng === false ? [] : [spec('rng', 'rng', undefined, 1, rng === true ? {} : rng)]),
     ...devices.map(({ name, attach = 'inline', ...rest }) => ({ ...rest, attach, name: name ?? rest.device.module })),
   ];
   for (const { attach, name } of specs) {
@@ -57,21 +48,34 @@ export function deviceSpecs({
 }
 
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
-function diskSpec({ attach, ...options }: DiskDescription): DeviceSpec {
-  const made = { ...spec('blk', options.path, options, options.queues ?? 1, attach), deviceType: DeviceType.block };
+function diskSpec({ attach, cpus, spinNs, ...options }: DiskDescription): DeviceSpec {
+  const placement = { attach, cpus, spinNs };
+  const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), deviceType: DeviceType.block };
   if (attach?.startsWith(VHOST_USER)) return made;
   return { ...made, check: async () => await BlockDevice.open(options).close() };
 }
+
+function netSpec({ attach, cpus, spinNs, ...options }: NetDescription): DeviceSpec {
+  return spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, { attach, cpus, spinNs });
+}
+
+function consoleSpec({ attach, cpus, spinNs, ...options }: PlainConsoleOptions & Placement): DeviceSpec {
+  return spec('console', 'console', options, consoleQueues(options), { attach, cpus, spinNs });
+}
+
+/** What a placement leaves open is undefined, or missing. */
+type Placed = { readonly [K in keyof Placement]: Placement[K] | undefined };
 
 function spec(
   kind: keyof typeof ConfigLength,
   name: string,
   options: unknown,
   queues: number,
-  attach: Attach = 'inline',
+  { attach = 'inline', cpus, spinNs }: Placed,
 ): DeviceSpec {
   const device = { module: moduleOf(kind), options };
-  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach };
+  const threads = { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
+  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach, ...threads };
 }
 
 /** Several ports, or names, bring control queues with them. */

@@ -12,7 +12,7 @@ import { attachVhostUser } from './attach-vhost-user.js';
 import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
 import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 
-export { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach } from './device-spec.js';
+export { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach, type Placement } from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
 
 const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {

@@ -16,7 +16,7 @@ export interface MachineDescription extends DeviceDescriptions {
   readonly memory?: number;
   /** Number of vCPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
-  /** By vCPU: the host CPUs of its thread. Default: any. */
+  /** By vCPU: the host CPUs of its thread; an empty list is any. Default: any. */
   readonly affinity?: readonly (readonly number[])[];
   /** Where the serial console is. Default: the machine has none. */
   readonly serial?: SerialStreams;
@@ -56,6 +56,7 @@ export function checkDescription(description: MachineDescription): CheckedDescri
   check(Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS, `cpus must be 1 to ${MAX_CPUS}, not ${cpus}`);
   const isMemory = Number.isSafeInteger(memory) && memory % PAGE === 0 && memory > LowMemory.acpiEnd;
   check(isMemory && memory <= MAX_MEMORY, `memory must be whole pages, more than 1 MiB, not ${memory} bytes`);
+  check(affinity.length <= cpus, `there is no vCPU ${affinity.length - 1} to pin: the machine has ${cpus}`);
   return {
     kernel,
     initrd: initrd ?? null,

@@ -1,7 +1,7 @@
 /** One vCPU of a running machine: enters the guest again and again, until the machine ends. */
 
 import { RegionFailure } from '../../ioregion/index.js';
-import { describeExit, type Vcpu, type VcpuExit } from '../../kvm/index.js';
+import { describeExit, type Vcpu, type VcpuExit, type VcpuState } from '../../kvm/index.js';
 import { IoregionError } from '../../native/index.js';
 import { GuestStoppedError } from '../errors.js';
 import type { ExitCounts } from './exit-counts.js';
@@ -75,7 +75,7 @@ export class VcpuLoop {
     }
     const exit = await this.#vcpu.run();
     this.#counts.count(exit.reason);
-    const end = endOf(exit, this.#vcpu.id);
+    const end = endOf(exit, this.#vcpu);
     if (end !== null) this.#end(end);
   }
 
@@ -86,7 +86,7 @@ export class VcpuLoop {
 }
 
 /** Null where the guest goes on: accesses that no device took have read as all ones. */
-function endOf(exit: VcpuExit, vcpu: number): MachineEnd | null {
+function endOf(exit: VcpuExit, { id: vcpu, state }: Vcpu): MachineEnd | null {
   switch (exit.reason) {
     case 'interrupted':
     case 'KVM_EXIT_INTR':
@@ -101,8 +101,15 @@ function endOf(exit: VcpuExit, vcpu: number): MachineEnd | null {
     case 'region-failure':
       return { reason: 'failed', error: new RegionFailure(exit.record) };
     default:
-      return { reason: 'failed', error: new GuestStoppedError(vcpu, describeExit(exit)) };
+      return { reason: 'failed', error: new GuestStoppedError(vcpu, `${describeExit(exit)}; ${whereIs(state)}`) };
   }
+}
+
+/** For people who look for the instruction. */
+function whereIs(state: VcpuState): string {
+  const { rip } = state.regs();
+  const { cs, cr0 } = state.sregs();
+  return `rip 0x${rip.toString(16)}, cs 0x${cs.selector.toString(16)}, cr0 0x${cr0.toString(16)}`;
 }
 
 function toIoregionError(vcpu: number, error: unknown): IoregionError {

@@ -40,8 +40,8 @@ async function createVcpu(
   { affinity }: CheckedDescription,
   closing: CloseList,
 ): Promise<Vcpu> {
-  const cpus = affinity[index];
-  const vcpu = await Vcpu.create(vm, index, cpus === undefined ? attach : { ...attach, cpus });
+  const cpus = affinity[index] ?? [];
+  const vcpu = await Vcpu.create(vm, index, cpus.length === 0 ? attach : { ...attach, cpus });
   closing.push(() => vcpu.close());
   return vcpu;
 }

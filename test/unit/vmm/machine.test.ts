@@ -34,6 +34,7 @@ class ScriptedVcpu {
     this.leave({ reason: 'interrupted' });
     return true;
   }
+  readonly state = { regs: () => ({ rip: 0x1000n }), sregs: () => ({ cs: { selector: 8 }, cr0: 0x11n }) };
   async close(): Promise<void> {
     this.leave({ reason: 'interrupted' });
   }
@@ -73,7 +74,7 @@ describe('the loop of a vCPU', () => {
       error: {
         code: 'ERR_IOREGION_GUEST_STOPPED',
         message:
-          'vCPU 0 stopped: KVM_EXIT_INTERNAL_ERROR: KVM_INTERNAL_ERROR_EMULATION, the emulator gave up on 0f c7 27',
+          'vCPU 0 stopped: KVM_EXIT_INTERNAL_ERROR: KVM_INTERNAL_ERROR_EMULATION, the emulator gave up on 0f c7 27; rip 0x1000, cs 0x8, cr0 0x11',
       },
     });
     expect(vcpu.runs).toBe(1);
