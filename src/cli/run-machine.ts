@@ -8,7 +8,7 @@ import {
   type Placement,
   VirtualMachine,
 } from '../vmm/index.js';
-import { prepareFile, writeText } from './bench-files.js';
+import { publishMetrics } from './serve/metrics.js';
 import { TerminalInput } from './terminal-input.js';
 
 export interface RunMachineOptions {
@@ -33,20 +33,18 @@ const INTERRUPTED_STATUS = 130;
 
 /** Resolves with the exit status. @throws IoregionError where the machine does not start, or the guest cannot go on */
 export async function runMachine(options: RunMachineOptions): Promise<number> {
-  const { metrics } = options;
-  if (metrics !== undefined) await prepareFile(metrics);
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
   const machine = new VirtualMachine(describe(options, input));
+  const metrics = options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine.metrics());
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
     await machine.start({ signal: abort.signal });
-    const end = await machine.ended;
-    if (metrics !== undefined) await writeText(metrics, `${JSON.stringify(machine.metrics(), null, 2)}\n`);
-    return statusOf(end);
+    return statusOf(await machine.ended);
   } finally {
+    metrics?.close();
     input?.close();
     process.stdout.off('error', stop);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);

@@ -30,7 +30,7 @@ export function registerRun(program: Command): void {
     .option('--rng <where>', 'a source of random numbers, placed there', parsePlacement)
     .addOption(new Option('--console <where>', 'the serial console').choices(['stdio', 'none']).default('stdio'))
     .addOption(new Option('--on-reset <what>', 'when the guest reboots').choices(['end', 'restart']).default('end'))
-    .option('--metrics <file>', 'write counters as JSON when the machine has ended')
+    .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
     .addHelpText('after', PLACEMENT_HELP)
     .action(async (options: RunMachineOptions) => {
       const { runMachine } = await import('./run-machine.js');

@@ -24,6 +24,7 @@ export { dirtyPages, type MemorySlot, type MemorySlots, type SlotMemory, type Sl
 export type { MmioExit } from './mmio-exit.js';
 export * from './probe/index.js';
 export { RunPage } from './run-page.js';
+export { KvmStats } from './stats.js';
 export { CAPABILITIES, type CapabilityName, capabilityName } from './uapi/capabilities.js';
 export { EXIT_REASONS, type ExitReasonName, exitReasonName } from './uapi/exit-reasons.js';
 export { IOCTLS, type IoctlName } from './uapi/ioctls.js';

@@ -63,6 +63,7 @@ export const IOCTLS = {
   KVM_SET_TSC_KHZ: io(0xa2),
   KVM_GET_TSC_KHZ: io(0xa3),
   KVM_ENABLE_CAP: iow(0xa3, kvmEnableCap.size),
+  KVM_GET_STATS_FD: io(0xce),
 
   // vCPU
   KVM_RUN: io(0x80),

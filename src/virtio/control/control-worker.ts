@@ -3,6 +3,7 @@ import { loadDevice, NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { GuestMemory } from '../../memory/index.js';
 import { setAffinity } from '../../native/index.js';
 import type { VirtioDevice } from '../device.js';
+import { QueueFigures } from '../runner/index.js';
 import { LocalControl } from './local-control.js';
 import type { DeviceLog } from './log.js';
 import { serveControl } from './serve-control.js';
@@ -14,7 +15,14 @@ async function open(data: ControlWorkerData, log: DeviceLog): Promise<LocalContr
   process.on('exit', () => memory.close());
   const device = await loadDevice<VirtioDevice>(data.device, { ...NO_CONTEXT, fds: data.fds });
   const features = data.ringFeatures === null ? {} : { ringFeatures: data.ringFeatures };
-  return new LocalControl({ device, memory, log, ...features });
+  const figures = data.figures === null ? {} : { figures: openFigures(data.figures, device) };
+  return new LocalControl({ device, memory, log, ...features, ...figures });
+}
+
+function openFigures(file: number, { queueSizes }: VirtioDevice): QueueFigures {
+  const figures = QueueFigures.open(file, queueSizes.length);
+  process.on('exit', () => figures.close());
+  return figures;
 }
 
 await serveControl(open);

@@ -3,7 +3,15 @@ import type { GuestMemory } from '../../memory/index.js';
 import type { VirtioDevice } from '../device.js';
 import type { InterruptSource } from '../interrupt/index.js';
 import { RING_FEATURES } from '../queue/index.js';
-import { andThen, DeviceRunner, guarded, isPromise, type MaybePromise, type RunnerQueue } from '../runner/index.js';
+import {
+  andThen,
+  DeviceRunner,
+  guarded,
+  isPromise,
+  type MaybePromise,
+  type QueueFigures,
+  type RunnerQueue,
+} from '../runner/index.js';
 import { ControlState } from './control-state.js';
 import { DeferredWork } from './deferred-work.js';
 import type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
@@ -22,6 +30,8 @@ export interface LocalControlOptions {
   readonly blocking?: boolean;
   /** What the device and its queues have to say. Default: nowhere. */
   readonly log?: DeviceLog;
+  /** Where the queues count what they do. Default: nowhere. */
+  readonly figures?: QueueFigures;
   /** Memory that a transport on another thread reads. Default: own. */
   readonly state?: ControlState;
   readonly config?: SharedConfig;
@@ -53,7 +63,8 @@ export class LocalControl implements DeviceControl {
     const events = { needsReset: () => this.#needsReset(), configChanged: () => this.#configChanged(), log };
     const deferred = this.#deferred;
     const later = deferred === null ? {} : { later: (work: () => void) => deferred.add(work) };
-    this.#runner = new DeviceRunner({ device, memory, events, ...later });
+    const figures = options.figures === undefined ? {} : { figures: options.figures };
+    this.#runner = new DeviceRunner({ device, memory, events, ...later, ...figures });
   }
 
   activate(driverFeatures: bigint, queues: readonly QueueStart[], interrupts: InterruptSource): void {

@@ -20,6 +20,8 @@ export interface WorkerControlOptions {
   readonly ringFeatures?: bigint;
   /** The CPUs of the thread. */
   readonly cpus?: readonly number[];
+  /** Number of a file of QueueFigures, which stays open until `start` has resolved. */
+  readonly figures?: number;
   /** Numbers of open files for the device, by name; they stay open while the Worker runs. */
   readonly fds?: Readonly<Record<string, number>>;
   /**
@@ -156,8 +158,9 @@ export class WorkerControl implements DeviceControl {
   }
 }
 
-function toData({ device, memory, ringFeatures, cpus, fds }: WorkerControlOptions): ControlWorkerData {
-  return { device, memory, fds: fds ?? {}, ringFeatures: ringFeatures ?? null, cpus: cpus ?? null };
+function toData({ device, memory, ringFeatures, cpus, figures, fds }: WorkerControlOptions): ControlWorkerData {
+  const [ring, own] = [ringFeatures ?? null, { cpus: cpus ?? null, figures: figures ?? null }];
+  return { device, memory, fds: fds ?? {}, ringFeatures: ring, ...own };
 }
 
 function whenReady(worker: Worker): Promise<Ready> {

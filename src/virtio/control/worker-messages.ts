@@ -13,6 +13,8 @@ export type ControlWorkerData = {
   readonly memory: SharedMemory;
   readonly ringFeatures: bigint | null;
   readonly cpus: readonly number[] | null;
+  /** Number of a file of QueueFigures. */
+  readonly figures: number | null;
   /** Numbers of open files for the device, by name. */
   readonly fds: Readonly<Record<string, number>>;
 };

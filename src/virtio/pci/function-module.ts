@@ -66,7 +66,8 @@ async function openControl(options: FunctionModuleOptions, context: DeviceContex
   if (dataPlane === 'worker') {
     const log = options.log === undefined ? {} : { log: options.log };
     const cpus = options.cpus === undefined ? {} : { cpus: options.cpus };
-    return await WorkerControl.start({ ...features, ...log, ...cpus, device, memory, fds: context.fds });
+    const figures = options.figures === undefined ? {} : { figures: fdResolver(context)(options.figures) };
+    return await WorkerControl.start({ ...features, ...log, ...cpus, ...figures, device, memory, fds: context.fds });
   }
   const log = options.log === undefined ? {} : { log: stderrLog() };
   const loaded = await loadDevice<VirtioDevice>(device, context);

@@ -19,6 +19,8 @@ export interface FunctionModuleOptions extends FunctionPlacement {
   readonly dataPlane?: 'worker' | 'registers';
   /** The host CPUs of the device's Worker. Default: any. */
   readonly cpus?: readonly number[];
+  /** A file of QueueFigures, for a device with a Worker. Default: nothing is counted. */
+  readonly figures?: FdRef;
   /** Features of the queues to offer, as a decimal or hexadecimal number. Default: all that the engine has. */
   readonly ringFeatures?: string;
 }

@@ -20,6 +20,8 @@ export interface QueueCounters {
 export interface QueueEngine extends VirtQueue {
   readonly format: 'split' | 'packed';
   readonly counters: QueueCounters;
+  /** The counters in the order of QueueCounters, as six numbers from `at` on: without an allocation. */
+  countInto(target: Float64Array, at: number): void;
   /** False once stopped or failed. */
   readonly running: boolean;
   /** Where a later queue on the same ring goes on. Complete only while nothing is in flight. */

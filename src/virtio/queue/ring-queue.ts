@@ -136,6 +136,15 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     };
   }
 
+  countInto(target: Float64Array, at: number): void {
+    target[at] = this.taken;
+    target[at + 1] = this.used;
+    target[at + 2] = this.calls;
+    target[at + 3] = this.suppressedCalls;
+    target[at + 4] = this.repeatedCompletions;
+    target[at + 5] = this.lateCompletions;
+  }
+
   pop(): Chain | null {
     const chain = this.take();
     return chain !== null && this.plain === TAKEN ? chain : this.popSpecially(chain);

@@ -5,6 +5,7 @@ import type { DeviceHost, VirtioDevice } from '../device.js';
 import { createQueue } from '../queue/create-queue.js';
 import { QueueError, type QueueObserver, type QueuePosition, type QueueSetup } from '../queue/index.js';
 import { all, andThen, guarded, isPromise, type MaybePromise } from './maybe-promise.js';
+import type { QueueFigures } from './queue-figures.js';
 import { RunningQueue } from './running-queue.js';
 
 /** What a device and its queues say to whoever runs them. None may throw. */
@@ -32,6 +33,8 @@ export interface RunnerOptions {
   readonly device: VirtioDevice;
   readonly memory: GuestMemory;
   readonly events: RunnerEvents;
+  /** Where the queues count what they do. Default: nowhere. */
+  readonly figures?: QueueFigures;
   /** Runs `work` after what the thread does now. Default: `setImmediate`. */
   readonly later?: (work: () => void) => void;
 }
@@ -49,15 +52,17 @@ export class DeviceRunner {
   readonly #device: VirtioDevice;
   #memory: GuestMemory;
   readonly #events: RunnerEvents;
+  readonly #figures: QueueFigures | null;
   readonly #later: (work: () => void) => void;
   readonly #queues = new Map<number, RunningQueue>();
   /** The host of the current activation; null before and after. */
   #host: DeviceHost | null = null;
 
-  constructor({ device, memory, events, later = setImmediate }: RunnerOptions) {
+  constructor({ device, memory, events, figures, later = setImmediate }: RunnerOptions) {
     this.#device = device;
     this.#memory = memory;
     this.#events = events;
+    this.#figures = figures ?? null;
     this.#later = (work) => void later(work);
   }
 
@@ -81,11 +86,12 @@ export class DeviceRunner {
     if (host === null || this.#queues.has(index)) return;
     try {
       const failed = (error: QueueError) => this.#fail(host, error);
-      const hooks = { call, failed, roomAvailable: () => this.#kickLater(index) };
+      const hooks = { call: this.#counted(index, call), failed, roomAvailable: () => this.#kickLater(index) };
       const watched = observer === undefined ? hooks : { ...hooks, observer };
       const all = missing === undefined ? watched : { ...watched, missing };
       const queue = new RunningQueue(createQueue(setup, this.#memory, all));
       this.#queues.set(index, queue);
+      this.#figures?.begin(index);
       if (kickFd !== null) queue.listen(kickFd, () => this.kick(index));
       this.#device.startQueue(index, queue.engine);
       this.#kickLater(index);
@@ -111,6 +117,19 @@ export class DeviceRunner {
       () => this.#device.kick(index),
       (error) => queue.engine.fail(asQueueError(error)),
     );
+    this.#figures?.kicked(index);
+    this.#figures?.update(index, queue.engine);
+  }
+
+  /** `call`, and the figures are up to date then. */
+  #counted(index: number, call: () => void): () => void {
+    const figures = this.#figures;
+    if (figures === null) return call;
+    return () => {
+      const queue = this.#queues.get(index);
+      if (queue !== undefined) figures.update(index, queue.engine);
+      call();
+    };
   }
 
   /** The position of the queue once nothing of it is in flight; null where it does not run. */
@@ -151,6 +170,7 @@ export class DeviceRunner {
     return andThen(stopping, () => {
       if (alarm !== null) clearTimeout(alarm);
       queue.engine.stop();
+      this.#figures?.update(index, queue.engine);
       this.#queues.delete(index);
       return queue.engine.position;
     });

@@ -14,25 +14,30 @@ import type { DeviceSpec } from './device-spec.js';
 import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
 
 const COMMAND = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+/** Name of the file that the queues count in. */
+const FIGURES = 'figures';
 /** The longest wait for an access, ms: a device process that is stuck is reported then. */
 const DEADLINE_MS = 30_000;
 
 /** @throws DeviceProcessError where the process ends before it serves; nothing is left then */
 export async function attachProcess(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
-  const { vm, routes, memory, pinGsi } = context;
+  const { vm, routes, memory, pinGsi, figures } = context;
   const pin = pinGsi === undefined ? {} : { pinGsi };
   const doorbells = [PCI_MEMORY, PCI_MEMORY_64].map(doorbellRange);
   const wiring = new RemoteWiring({ vm, routes, vectors: vectorsOf(spec), doorbells, ...pin });
   const { fds, regions } = memory.share();
   const names = fds.map((_, index) => `memory-${index}`);
   const { interrupts, kicks } = wiring;
-  const options = { ...commonOptions(spec, context), memory: { fds: names, regions }, interrupts, kicks };
+  const counting = figures === null ? {} : { figures: FIGURES };
+  const options = { ...commonOptions(spec, context), memory: { fds: names, regions }, interrupts, kicks, ...counting };
   const process = await startProcess(spec, options).catch((error: unknown) => {
     wiring.close();
     throw error;
   });
   const named = Object.fromEntries(names.map((name, index) => [name, new Fd(fds[index]!)]));
-  const channel = process.connection.offer(remoteRegions(spec), { ...wiring.fds, ...named }).get('default')!;
+  const channel = process.connection
+    .offer(remoteRegions(spec), { ...wiring.fds, ...named, ...(figures === null ? {} : { [FIGURES]: figures }) })
+    .get('default')!;
   const dispatcher = dispatchTo(spec, channel, DEADLINE_MS, false);
   let closing = false;
   void process.ended.then((reason) => {

@@ -1,6 +1,7 @@
 /** What attaching a device needs of its machine, and gives to it. */
 import type { Vm } from '../../kvm/index.js';
 import type { GuestMemory } from '../../memory/index.js';
+import type { Memfd } from '../../native/index.js';
 import type { GsiRoutes } from '../../virtio/interrupt/index.js';
 import type { FunctionModuleOptions } from '../../virtio/pci/index.js';
 import type { SlotOptions } from '../board/board.js';
@@ -15,6 +16,8 @@ export interface AttachContext {
   readonly bars: Readonly<Record<number, number>>;
   /** The GSI of the slot's INTA#; undefined where it has none. */
   readonly pinGsi: number | undefined;
+  /** The file that the queues count in. */
+  readonly figures: Memfd | null;
   /** Called with what a device reports of its failures. */
   readonly onFailure: (error: Error) => void;
 }
@@ -31,7 +34,8 @@ export const vectorsOf = ({ queues }: DeviceSpec): number => queues + 1;
 /** What all placements say of a function. */
 export function commonOptions(
   { device, cpus }: DeviceSpec,
-  { bars }: AttachContext,
-): Pick<FunctionModuleOptions, 'device' | 'bars' | 'log' | 'cpus'> {
-  return { device, bars, log: 'stderr', ...(cpus === undefined ? {} : { cpus }) };
+  { bars, figures }: AttachContext,
+): Pick<FunctionModuleOptions, 'device' | 'bars' | 'log' | 'cpus' | 'figures'> {
+  const counting = figures === null ? {} : { figures: figures.number };
+  return { device, bars, log: 'stderr', ...(cpus === undefined ? {} : { cpus }), ...counting };
 }

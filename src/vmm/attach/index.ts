@@ -1,7 +1,7 @@
 /** Devices of a machine, each where its description says. */
 
 import { functionBars } from '../../virtio/pci/index.js';
-import type { SlotOptions } from '../board/board.js';
+import { QueueFigures } from '../../virtio/runner/index.js';
 import { MachineOptionError } from '../errors.js';
 import { Gsi } from '../layout.js';
 import { BarAllocator, PCI_SLOTS } from '../pci/index.js';
@@ -9,9 +9,11 @@ import { attachInline } from './attach-inline.js';
 import { attachProcess } from './attach-process.js';
 import { attachThread } from './attach-thread.js';
 import { attachVhostUser } from './attach-vhost-user.js';
+import { AttachedDevice, figuresFile } from './attached-device.js';
 import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
 import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 
+export type { AttachedDevice, DeviceFigures } from './attached-device.js';
 export { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach, type Placement } from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
 
@@ -33,19 +35,25 @@ export async function checkDevices(specs: readonly DeviceSpec[]): Promise<void> 
  */
 export async function attachDevices(
   specs: readonly DeviceSpec[],
-  context: Omit<AttachContext, 'bars' | 'pinGsi'>,
+  context: Omit<AttachContext, 'bars' | 'pinGsi' | 'figures'>,
   closing: (() => Promise<void>)[],
-): Promise<SlotOptions[]> {
+): Promise<AttachedDevice[]> {
   const allocator = new BarAllocator();
-  const slots: SlotOptions[] = [];
+  const attached: AttachedDevice[] = [];
   for (const [index, spec] of specs.entries()) {
     const { queues, configLength } = spec;
     const bars = allocator.place(functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false }));
     const pinGsi = index < Gsi.pciCount ? Gsi.firstPci + index : undefined;
     const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
-    const attachment = await attach(spec, { ...context, bars, pinGsi });
+    const file = figuresFile(spec);
+    const figures = file === null ? null : QueueFigures.open(file.number, queues);
+    closing.push(async () => {
+      figures?.close();
+      file?.close();
+    });
+    const attachment = await attach(spec, { ...context, bars, pinGsi, figures: file });
     closing.push(() => attachment.close());
-    slots.push({ slot: index + 1, ...attachment.slot });
+    attached.push(new AttachedDevice(spec, { slot: index + 1, ...attachment.slot }, figures));
   }
-  return slots;
+  return attached;
 }

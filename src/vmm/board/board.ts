@@ -14,15 +14,17 @@ import { PM_PORTS, PowerManagement } from '../devices/power-management.js';
 import { ResetControl } from '../devices/reset-control.js';
 import { openUart, type SharedSerial, UART_PORTS } from '../devices/serial/index.js';
 import { ALL_PORTS, ECAM, Gsi, PCI_MEMORY, PCI_MEMORY_64, PCI_PORTS, Port, type Range } from '../layout.js';
+import { createMeters, metered, type SharedMeters, tallied } from '../metrics/region-meters.js';
 import {
   CONFIG_PORTS,
   ConfigPorts,
   Ecam,
   type ForwardedFunction,
   openForwardedFunction,
+  PCI_SLOTS,
   PciBus,
+  type PciFunction,
 } from '../pci/index.js';
-import { counted, createAccessCounts, type SharedAccessCounts } from './access-counts.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
 
 /** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
@@ -43,7 +45,7 @@ export interface BoardOptions {
   /** `PowerManagement.words`. */
   readonly power: SharedArrayBuffer;
   readonly slots: readonly SlotOptions[];
-  readonly accesses: SharedAccessCounts;
+  readonly meters: SharedMeters;
 }
 
 /** A part of the guest's address space. */
@@ -66,42 +68,53 @@ function place(name: string, space: 'mmio' | 'pio', { start, end }: Range): Omit
 /** The parts in the order of BOARD_PLACES. @throws what the devices of its slots throw */
 export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> {
   const bus = new PciBus();
-  const { accesses } = options;
-  for (const slot of options.slots) await plug(bus, slot);
+  const { meters } = options;
+  for (const slot of options.slots) bus.plug(slot.slot, meteredFunction(meters, slot.slot, await functionOf(slot)));
   const devices = [
     ports(options, bus),
-    counted(accesses, 'ecam', new Ecam(bus)),
-    counted(accesses, 'pci-memory', bus.window('mmio', PCI_MEMORY.start)),
-    counted(accesses, 'pci-memory-64', bus.window('mmio', PCI_MEMORY_64.start)),
+    metered(meters, 'pci-ecam', new Ecam(bus)),
+    bus.window('mmio', PCI_MEMORY.start),
+    bus.window('mmio', PCI_MEMORY_64.start),
   ];
-  return BOARD_PLACES.map((one, index) => ({ ...one, device: devices[index]! }));
+  return BOARD_PLACES.map((one, index) => ({ ...one, device: tallied(meters, one.name, devices[index]!) }));
 }
 
-async function plug(bus: PciBus, { slot, here, elsewhere, vhostUser }: SlotOptions): Promise<void> {
-  if (here !== undefined) bus.plug(slot, await createFunction(here, NO_CONTEXT));
-  if (elsewhere !== undefined) bus.plug(slot, openForwardedFunction(elsewhere));
-  if (vhostUser !== undefined) bus.plug(slot, await createVhostUserFunction(vhostUser, NO_CONTEXT));
+async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction> {
+  if (here !== undefined) return await createFunction(here, NO_CONTEXT);
+  return elsewhere === undefined
+    ? await createVhostUserFunction(vhostUser!, NO_CONTEXT)
+    : openForwardedFunction(elsewhere);
 }
 
-/** What is counted apart: the devices behind the ports, and the windows in memory. */
-const COUNTED = [
+/** Accesses to the BARs of a slot are counted apart: the name of its meter. */
+export const slotMeter = (slot: number): string => `pci slot ${slot}`;
+
+function meteredFunction(meters: SharedMeters, slot: number, pciFunction: PciFunction): PciFunction {
+  const regions = pciFunction.regions.map((region) => {
+    return { ...region, device: metered(meters, slotMeter(slot), region.device) };
+  });
+  return { config: pciFunction.config, regions, close: async () => await pciFunction.close?.() };
+}
+
+/** What is counted and timed: the devices behind the ports, configuration space, and the BARs of each slot. */
+const METERED = [
   'serial',
   'pci-config',
-  'pci-ports',
   'power-management',
   'cmos',
   'keyboard-controller',
   'debug-exit',
-  'ecam',
-  'pci-memory',
-  'pci-memory-64',
+  'pci-ecam',
 ] as const;
 
-export const createBoardCounts = (): SharedAccessCounts => createAccessCounts(COUNTED);
+export const createBoardMeters = (): SharedMeters => {
+  const slots = Array.from({ length: PCI_SLOTS - 1 }, (_, index) => slotMeter(index + 1));
+  return createMeters([...BOARD_PLACES.map(({ name }) => name), ...METERED, ...slots]);
+};
 
 /** All ports; those in frequent use come first. */
 function ports(options: BoardOptions, bus: PciBus): WindowMap {
-  const { serial, accesses } = options;
+  const { serial, meters } = options;
   const interrupts = new Interrupts({ number: options.vm });
   const signal = MachineSignal.open(options.signal);
   const onReset = (): void => signal.post('reset');
@@ -110,15 +123,15 @@ function ports(options: BoardOptions, bus: PciBus): WindowMap {
     onPowerOff: () => signal.post('power-off'),
     words: options.power,
   });
-  const at = (name: (typeof COUNTED)[number], offset: number, size: number, device: RegisterDevice): Window => {
-    return { offset, size, device: counted(accesses, name, device) };
+  const at = (name: (typeof METERED)[number], offset: number, size: number, device: RegisterDevice): Window => {
+    return { offset, size, device: metered(meters, name, device) };
   };
   const uart = serial === null ? null : openUart(serial, gsiLine(interrupts, Gsi.serial));
   const pciPorts = bus.window('pio', PCI_PORTS.start);
   return new WindowMap([
     ...(uart === null ? [] : [at('serial', Port.serial, UART_PORTS, uart)]),
     at('pci-config', Port.pciAddress, CONFIG_PORTS, new ConfigPorts(bus, new ResetControl(onReset))),
-    at('pci-ports', PCI_PORTS.start, PCI_PORTS.end - PCI_PORTS.start, pciPorts),
+    { offset: PCI_PORTS.start, size: PCI_PORTS.end - PCI_PORTS.start, device: pciPorts },
     at('power-management', Port.powerManagement, PM_PORTS, power),
     at('cmos', Port.cmos, 2, new Cmos()),
     at('keyboard-controller', Port.keyboard, 1, new KeyboardController(onReset)),

@@ -1,5 +1,6 @@
 /** What a machine is made of. */
 
+import { cpus as hostCpus } from 'node:os';
 import { type DeviceDescriptions, type DeviceSpec, deviceSpecs } from '../attach/index.js';
 import type { SerialStreams } from '../devices/serial/index.js';
 import { MachineOptionError } from '../errors.js';
@@ -57,6 +58,8 @@ export function checkDescription(description: MachineDescription): CheckedDescri
   const isMemory = Number.isSafeInteger(memory) && memory % PAGE === 0 && memory > LowMemory.acpiEnd;
   check(isMemory && memory <= MAX_MEMORY, `memory must be whole pages, more than 1 MiB, not ${memory} bytes`);
   check(affinity.length <= cpus, `there is no vCPU ${affinity.length - 1} to pin: the machine has ${cpus}`);
+  const devices = deviceSpecs(description);
+  for (const own of [...affinity, ...devices.map((device) => device.cpus ?? [])]) own.forEach(checkHostCpu);
   return {
     kernel,
     initrd: initrd ?? null,
@@ -67,8 +70,14 @@ export function checkDescription(description: MachineDescription): CheckedDescri
     serial: serial ?? null,
     restarts: onReset === 'restart',
     onDeviceFailure: description.onDeviceFailure ?? ((failure) => process.emitWarning(failure)),
-    devices: deviceSpecs(description),
+    devices,
   };
+}
+
+/** Before a thread finds out. */
+function checkHostCpu(cpu: number): void {
+  const { length } = hostCpus();
+  check(Number.isInteger(cpu) && cpu >= 0 && cpu < length, `this host has CPUs 0 to ${length - 1}, not ${cpu}`);
 }
 
 function check(condition: boolean, message: string): void {

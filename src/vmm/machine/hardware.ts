@@ -3,7 +3,6 @@ import { Kvm, type Vm } from '../../kvm/index.js';
 import { GuestMemory } from '../../memory/index.js';
 import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
 import { loadAcpi } from '../acpi/tables.js';
-import type { SharedAccessCounts } from '../board/access-counts.js';
 import type { BoardOptions } from '../board/board.js';
 import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
 import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
@@ -11,6 +10,7 @@ import { gsiLine } from '../devices/irq-line.js';
 import { PowerManagement } from '../devices/power-management.js';
 import { SerialPort } from '../devices/serial/index.js';
 import { Gsi, IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from '../layout.js';
+import type { SharedMeters } from '../metrics/region-meters.js';
 import { readBootFile } from './boot-files.js';
 import type { CheckedDescription } from './description.js';
 
@@ -31,7 +31,7 @@ export interface Hardware {
 export function buildHardware(
   description: CheckedDescription,
   undo: Disposables,
-  accesses: SharedAccessCounts,
+  meters: SharedMeters,
   onRequest: (request: GuestRequest) => void,
 ): Hardware {
   const memory = undo.use(GuestMemory.create(description.memory));
@@ -48,7 +48,7 @@ export function buildHardware(
   undo.defer(() => serial?.close());
   const power = new PowerManagement({ line: gsiLine(vm.interrupts, Gsi.sci), onPowerOff: () => {} });
   const signal = openSignal(undo, onRequest).share();
-  const shared = { accesses, vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
+  const shared = { meters, vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
   return { kvm, vm, memory, kernel, serial, power, board: { ...shared, slots: [] } };
 }
 

@@ -4,7 +4,7 @@ import { RegionFailure } from '../../ioregion/index.js';
 import { describeExit, type Vcpu, type VcpuExit, type VcpuState } from '../../kvm/index.js';
 import { IoregionError } from '../../native/index.js';
 import { GuestStoppedError } from '../errors.js';
-import type { ExitCounts } from './exit-counts.js';
+import type { ExitCounts } from '../metrics/exit-counts.js';
 import type { MachineEnd } from './machine-end.js';
 
 const SYSTEM_EVENT_RESET = 2;

@@ -1,15 +1,16 @@
 /** A machine, from its description to its end. */
+import { KvmStats } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import { attachDevices, checkDevices } from '../attach/index.js';
-import { createBoardCounts } from '../board/board.js';
+import { type AttachedDevice, attachDevices, checkDevices, type DeviceFigures } from '../attach/index.js';
+import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
+import { ExitCounts } from '../metrics/exit-counts.js';
+import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
 import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
-import { ExitCounts } from './exit-counts.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
-import { collectMetrics, type MachineMetrics } from './metrics.js';
 import { VcpuLoop } from './vcpu-loop.js';
 import { type CloseList, createVcpus } from './vcpus.js';
 
@@ -24,6 +25,8 @@ export interface StartOptions {
 interface PoweredOn {
   readonly hardware: Hardware;
   readonly loops: readonly VcpuLoop[];
+  readonly devices: readonly AttachedDevice[];
+  readonly stats: readonly (KvmStats | null)[];
   readonly closing: CloseList;
 }
 
@@ -37,8 +40,10 @@ interface PoweredOn {
 export class VirtualMachine {
   readonly #description: CheckedDescription;
   readonly #counts = new ExitCounts();
-  readonly #accesses = createBoardCounts();
+  readonly #meters = createBoardMeters();
   #startMs = 0;
+  /** What was counted until the machine was switched off. */
+  #last: PowerOnCounts = { kvm: [], devices: [] };
   #state: MachineState = 'off';
   #on: PoweredOn | null = null;
   #ended: Promise<MachineEnd> = Promise.resolve({ reason: 'stopped' });
@@ -125,10 +130,12 @@ export class VirtualMachine {
     this.#on!.hardware.power.pressPowerButton();
   }
 
-  /** What has been counted since the machine was made. */
+  /** What has been counted since the machine was made; `kvm` and `devices` since it was switched on the last time. */
   metrics(): MachineMetrics {
     const { memory: guestMemoryBytes } = this.#description;
-    return collectMetrics({ counts: this.#counts, accesses: this.#accesses, guestMemoryBytes, startMs: this.#startMs });
+    const { kvm, devices } = this.#on === null ? this.#last : countOf(this.#on);
+    const own = { counts: this.#counts, meters: this.#meters, startMs: this.#startMs };
+    return collectMetrics({ ...own, kvm, devices, guestMemoryBytes });
   }
 
   async #powerOn(): Promise<void> {
@@ -139,11 +146,14 @@ export class VirtualMachine {
     closing.push(async () => undo[Symbol.dispose]());
     try {
       await checkDevices(this.#description.devices);
-      const hardware = buildHardware(this.#description, undo, this.#accesses, (request) => this.#onRequest(request));
-      const slots = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
+      const hardware = buildHardware(this.#description, undo, this.#meters, (request) => this.#onRequest(request));
+      const devices = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
+      const slots = devices.map(({ slot }) => slot);
       const vcpus = await createVcpus(this.#description, { ...hardware, board: { ...hardware.board, slots } }, closing);
+      const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
+      for (const one of stats) closing.push(async () => one?.close());
       const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));
-      this.#on = { hardware, loops, closing };
+      this.#on = { hardware, loops, devices, stats, closing };
       this.#state = 'running';
       this.#startMs = performance.now() - began;
       for (const loop of loops) loop.start();
@@ -162,8 +172,10 @@ export class VirtualMachine {
 
   async #powerOff(): Promise<void> {
     this.#state = 'stopping';
-    const { loops, closing } = this.#on!;
+    const on = this.#on!;
+    const { loops, closing } = on;
     this.#on = null;
+    this.#last = countOf(on);
     try {
       await Promise.all(loops.map((loop) => loop.close()));
     } finally {
@@ -194,6 +206,16 @@ export class VirtualMachine {
   #require(action: string, ...states: MachineState[]): void {
     if (!states.includes(this.#state)) throw new MachineStateError(action, this.#state);
   }
+}
+
+interface PowerOnCounts {
+  readonly kvm: MachineMetrics['kvm'];
+  readonly devices: readonly DeviceFigures[];
+}
+
+function countOf({ stats, devices }: PoweredOn): PowerOnCounts {
+  const kvm = stats.map((one) => one?.read() ?? null);
+  return { kvm, devices: devices.map((device) => device.figures()) };
 }
 
 /** Last in, first out; where something fails, the rest is closed all the same. */

@@ -9,9 +9,9 @@ import { Cmos } from '#dist/src/vmm/devices/cmos.js';
 import { KeyboardController } from '#dist/src/vmm/devices/keyboard-controller.js';
 import { PowerManagement } from '#dist/src/vmm/devices/power-management.js';
 import { ResetControl } from '#dist/src/vmm/devices/reset-control.js';
-import { ExitCounts } from '#dist/src/vmm/machine/exit-counts.js';
 import type { MachineEnd } from '#dist/src/vmm/machine/machine-end.js';
 import { VcpuLoop } from '#dist/src/vmm/machine/vcpu-loop.js';
+import { ExitCounts } from '#dist/src/vmm/metrics/exit-counts.js';
 
 /** A vCPU whose runs end as the test says. */
 class ScriptedVcpu {

@@ -1,7 +1,7 @@
 import { GuestMemory } from 'ioregion/memory';
-import { EventFd } from 'ioregion/native';
+import { EventFd, Mapping } from 'ioregion/native';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DeviceRunner, type RunnerQueue } from '#dist/src/virtio/runner/index.js';
+import { DeviceRunner, QueueFigures, type RunnerQueue } from '#dist/src/virtio/runner/index.js';
 import { EchoDevice, type EchoOptions } from '#dist/test/support/echo-device.js';
 import { SplitDriver } from '../support/split-driver.js';
 
@@ -41,6 +41,37 @@ const queue = (kickFd: EventFd | null = null): RunnerQueue => ({
   setup: driver.setup,
   kickFd,
   call: () => void calls++,
+});
+
+describe('the figures of a queue', () => {
+  test('go on over restarts, and are read through another mapping', () => {
+    using file = QueueFigures.createFile(2);
+    const figures = QueueFigures.open(file.number, 2);
+    const device = new EchoDevice();
+    const events = { needsReset: () => {}, configChanged: () => {}, log: () => {} };
+    const run = new DeviceRunner({ device, memory, events, figures, later: (work) => void later.push(work) });
+    for (let starts = 0; starts < 2; starts++) {
+      const setup = starts === 0 ? driver.setup : { ...driver.setup, position: { available: 1, used: 1 } };
+      driver.send(Uint8Array.of(1));
+      run.start(0n, [{ setup, kickFd: null, call: () => void calls++ }]);
+      runLater();
+      run.reset();
+    }
+    const reader = QueueFigures.open(file.number, 2);
+    const none = { kicks: 0, popped: 0, completed: 0, calls: 0, suppressedCalls: 0 };
+    expect(reader.read()).toMatchObject([{ ...none, kicks: 2, popped: 2, completed: 2, calls: 2 }, none]);
+    figures.close();
+    reader.close();
+  });
+
+  test('that another process has scribbled on are read as 0', () => {
+    using file = QueueFigures.createFile(1);
+    const figures = QueueFigures.open(file.number, 1);
+    using other = Mapping.ofFile(file, { length: 4096 });
+    new Float64Array(other.buffer).set([Number.NaN, -1, 1e300, 0.5, 7]);
+    expect(figures.read()).toMatchObject([{ kicks: 0, popped: 0, completed: 0, calls: 0, suppressedCalls: 7 }]);
+    figures.close();
+  });
 });
 
 describe('a device on a runner', () => {

@@ -1,4 +1,4 @@
-/** How often the vCPUs left the guest, by reason. */
+/** How often the vCPUs left the guest for the main thread, by reason. */
 export class ExitCounts {
   readonly #counts = new Map<string, number>();
 
