@@ -64,6 +64,11 @@ export interface VirtioDevice {
   save?(): unknown;
   /** Before `activate`. The state may come from anybody: check all of it, throw where it is wrong. */
   restore?(state: unknown): void;
+  /**
+   * The driver may go on in another process, with the same data (migration): gives up what only one can have, such as the
+   * lock of a file. Called while all queues are stopped; the next `startQueue` takes it back, and throws where it cannot.
+   */
+  relinquish?(): void;
   /** Releases files and threads. Nothing is called afterwards. */
   close?(): void | Promise<void>;
 }

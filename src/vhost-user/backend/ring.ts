@@ -13,6 +13,8 @@ export class Ring {
   address: VringAddress | null = null;
   /** Where it starts, or has stopped; null: at the beginning. */
   position: QueuePosition | null = null;
+  /** Where the device stopped it that has been reset since: QEMU before 8.1 resets first, and then asks. */
+  #before: QueuePosition | null = null;
   kickSource: KickSource = 'none';
   kick: EventFd | null = null;
   /** An eventfd, or whatever else takes the 8 bytes of one. */
@@ -29,6 +31,17 @@ export class Ring {
     this.index = index;
     this.maxSize = maxSize;
     this.size = maxSize;
+  }
+
+  /** Where it has stopped; null: it has not run. */
+  get stoppedAt(): QueuePosition | null {
+    return this.position ?? this.#before;
+  }
+
+  /** It runs from `position`. */
+  begin(): void {
+    this.running = true;
+    this.#before = null;
   }
 
   setKick(source: KickSource, kick: EventFd | null): void {
@@ -51,6 +64,7 @@ export class Ring {
   reset(): void {
     this.enabled = null;
     this.started = false;
+    this.#before = this.stoppedAt;
     this.position = null;
   }
 

@@ -86,6 +86,13 @@ export class Rings {
     for (const ring of running) this.#stopped(ring);
   }
 
+  /** GET_VRING_BASE. A guest that has stopped all of them while its writes are logged goes on elsewhere: it migrates. */
+  async end(ring: Ring): Promise<void> {
+    await this.stop([ring]);
+    ring.started = false;
+    if (this.#activeLog !== null && !this.#rings.some(({ started }) => started)) this.#control.relinquishDevice();
+  }
+
   /** Stops what runs, makes a change, and starts what is ready. */
   async change(ring: Ring, change: () => void): Promise<void> {
     await this.stop([ring]);
@@ -154,7 +161,7 @@ export class Rings {
       this.#control.fail(`vring ${ring.index} cannot be there: ${(error as Error).message}`);
     }
     if (this.#control.state.needsReset) return void this.#control.stopQueue(ring.index);
-    ring.running = true;
+    ring.begin();
     this.#withArea.add(ring);
     // Who served it before may have shown chains to the driver and died before the call.
     if (inherited) this.#interrupts.callQueue(ring.index);
@@ -180,6 +187,11 @@ export class Rings {
     const memory = this.#ringMemory;
     if (this.#memory !== memory) this.#control.replaceMemory(memory);
     this.#memory = memory;
+  }
+
+  /** null where writes are not logged. */
+  get #activeLog(): DirtyLog | null {
+    return (this.features & VhostFeature.logAll) === 0n ? null : this.#log;
   }
 
   get #translated(): boolean {
@@ -208,7 +220,7 @@ export class Rings {
 
   #startOf(ring: Ring, setup: QueueSetup): QueueStart {
     const start = this.#recover(ring, setup);
-    const log = (this.features & VhostFeature.logAll) === 0n ? null : this.#log;
+    const log = this.#activeLog;
     if (log === null) return start;
     const { flags, log: logAddress } = ring.address!;
     const toGuest = (address: number) => (this.#translated ? this.#iotlb.toGuest(address) : address);

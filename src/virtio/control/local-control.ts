@@ -101,6 +101,14 @@ export class LocalControl implements DeviceControl {
     this.#publishIfChanged();
   }
 
+  /** The driver may go on elsewhere, while the queues are stopped: the device gives up what only one can have. */
+  relinquishDevice(): void {
+    guarded(
+      () => this.#device.relinquish?.(),
+      (error) => this.fail(`relinquish: ${String(error)}`),
+    );
+  }
+
   stopQueue(index: number): void {
     this.#track(andThen(this.#runner.stopQueue(index), (position) => this.state.endQueue(index, position)));
   }

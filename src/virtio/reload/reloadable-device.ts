@@ -89,6 +89,10 @@ export class ReloadableDevice implements VirtioDevice {
     this.#current.restore?.(state);
   }
 
+  relinquish(): void {
+    this.#current.relinquish?.();
+  }
+
   close(): void | Promise<void> {
     return this.#afterReplacement(() => this.#current.close?.());
   }

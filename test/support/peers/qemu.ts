@@ -1,10 +1,13 @@
 /** QEMU without KVM, booting the Debian cloud kernel into a test: the vhost-user frontend of most users. */
+import { existsSync } from 'node:fs';
 import { file, program, type Requirement } from '../requirements.js';
 import { cloudKernel, findCloudKernel } from './debian-kernel.js';
 import { guestArgs } from './guest-args.js';
 import { GuestConsole } from './guest-console.js';
 import { buildInitramfs } from './initramfs.js';
 import { PeerProcess } from './peer-process.js';
+import { Qmp } from './qmp.js';
+import { until } from './until.js';
 
 const QEMU = 'qemu-system-x86_64';
 const DEFAULT_MEMORY = '256M';
@@ -26,6 +29,10 @@ export interface QemuOptions {
   readonly cpus?: number;
   readonly memory?: string;
   readonly limitMs?: number;
+  /** Where its control socket is to be: QMP. */
+  readonly control?: string;
+  /** The guest comes by migration, from this socket. */
+  readonly incoming?: string;
 }
 
 /** A vhost-user device and the socket of its backend, which has to be there when QEMU starts. */
@@ -48,6 +55,13 @@ function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY }: QemuOptions): string
   ];
 }
 
+function controlArgs({ control, incoming }: QemuOptions): string[] {
+  return [
+    ...(control === undefined ? [] : ['-qmp', `unix:${control},server=on,wait=off`]),
+    ...(incoming === undefined ? [] : ['-incoming', `unix:${incoming}`]),
+  ];
+}
+
 function bootArgs({ parts, programs = {}, settings = {} }: QemuOptions): string[] {
   const { image, modulesFolder } = findCloudKernel()!;
   const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, programs });
@@ -58,11 +72,20 @@ function bootArgs({ parts, programs = {}, settings = {} }: QemuOptions): string[
 export class QemuGuest {
   readonly process: PeerProcess;
   readonly console: GuestConsole;
+  readonly #control: string | undefined;
 
   constructor(options: QemuOptions) {
-    const args = [...machineArgs(options), ...bootArgs(options), ...options.args];
-    const { limitMs } = options;
+    const args = [...machineArgs(options), ...bootArgs(options), ...controlArgs(options), ...options.args];
+    const { limitMs, control } = options;
+    this.#control = control;
     this.process = new PeerProcess(QEMU, args, limitMs === undefined ? {} : { limitMs });
     this.console = new GuestConsole(this.process, this.process.child.stdout!);
+  }
+
+  /** Its control socket. */
+  async qmp(): Promise<Qmp> {
+    const path = this.#control!;
+    await until(() => existsSync(path));
+    return await Qmp.connect(path);
   }
 }

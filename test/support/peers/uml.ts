@@ -26,6 +26,7 @@ export interface UmlOptions {
   readonly parts: readonly string[];
   readonly devices: readonly UmlDevice[];
   readonly settings?: Readonly<Record<string, string>>;
+  readonly programs?: Readonly<Record<string, string>>;
   readonly limitMs?: number;
 }
 
@@ -33,8 +34,8 @@ function modulesFolder(): string {
   return join(MODULES, readdirSync(MODULES).sort().at(-1)!);
 }
 
-function commandLine({ parts, devices, settings = {} }: UmlOptions): string[] {
-  const initramfs = buildInitramfs({ modulesFolder: modulesFolder(), modules: VIRTIO_MODULES });
+function commandLine({ parts, devices, settings = {}, programs = {} }: UmlOptions): string[] {
+  const initramfs = buildInitramfs({ modulesFolder: modulesFolder(), modules: VIRTIO_MODULES, programs });
   return [
     ...[
       `mem=${MEMORY}`,

@@ -10,10 +10,11 @@ import {
   VhostFeature,
 } from 'ioregion/vhost-user';
 import { Feature } from 'ioregion/virtio';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DirtyLog } from '#dist/src/vhost-user/backend/log/index.js';
+import { EchoDevice } from '#dist/test/support/echo-device.js';
 import { layer } from '../../support/script.js';
-import { answerTo, MEMORY_BYTES, makeMemory, makeQueue, request, serveEcho } from './support/backend.js';
+import { answerTo, MEMORY_BYTES, makeMemory, makeQueue, request, serve, serveEcho } from './support/backend.js';
 
 const PAGE = 4096;
 
@@ -71,6 +72,31 @@ describe.each([
     expect((bits.bytes[Number(deviceArea) >>> 15]! & (1 << ((Number(deviceArea) >>> 12) & 7))) !== 0).toBe(true);
     bits.unmap();
   });
+});
+
+test('a guest that stops all its rings while its writes are logged may go on elsewhere: the device is told', async () => {
+  const relinquish = vi.fn();
+  const device = Object.assign(new EchoDevice({}), { relinquish });
+  const frontend = serve(device).connect();
+  const memory = makeMemory();
+  await frontend.negotiate({ protocolFeatures });
+  await frontend.shareMemory(memory);
+  const queues = [0, 1].map((index) => makeQueue(frontend, memory, { index }));
+  const startAll = async () => {
+    for (const { setup } of queues) await frontend.startRing(setup);
+  };
+  await startAll();
+  for (const index of [0, 1]) await frontend.stopRing(index);
+  expect(relinquish).not.toBeCalled();
+
+  await startAll();
+  const { file } = makeLog(PAGE);
+  await frontend.ask(FrontendRequest.setLogBase, encodeLog({ size: BigInt(PAGE), offset: 0n }), [file]);
+  await frontend.order(FrontendRequest.setFeatures, encodeU64(frontend.features | VhostFeature.logAll));
+  await frontend.stopRing(0);
+  expect(relinquish).not.toBeCalled();
+  await frontend.stopRing(1);
+  expect(relinquish).toBeCalledTimes(1);
 });
 
 test('a write beyond the log changes nothing but a counter, whatever the address (hostile 51)', () => {

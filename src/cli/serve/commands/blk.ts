@@ -5,6 +5,7 @@ import { addCommonOptions, type CommonOptions, parseInteger } from '../common-op
 interface BlkOptions extends CommonOptions {
   readonly image: string;
   readonly readonly?: true;
+  readonly incoming?: true;
   readonly queues: number;
   readonly queueSize: number;
   readonly cache: 'writeback' | 'writethrough';
@@ -19,6 +20,7 @@ export function addBlk(serve: Command): void {
     .description('a disk: a raw image file, or a block device')
     .requiredOption('--image <path>', 'the image; its size is the size of the disk')
     .option('--readonly', 'the guest can only read')
+    .option('--incoming', 'the guest comes by live migration: lock the image when it runs here, not before')
     .option('--queues <n>', 'number of queues, 1 to 64', parseInteger(1, 64), 1)
     .option('--queue-size <n>', 'most requests of a queue: a power of two', parseInteger(4, 1024), 256)
     .addOption(

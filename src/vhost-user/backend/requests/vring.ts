@@ -45,10 +45,9 @@ async function setBase({ rings }: Session, payload: Uint8Array): Promise<void> {
 async function getBase({ rings }: Session, payload: Uint8Array): Promise<Reply> {
   const { index } = decodeVringState(payload);
   const ring = rings.at(index);
-  await rings.stop([ring]);
-  ring.started = false;
-  const { position } = ring;
-  const value = position === null ? freshRingBase(rings.features) : encodeRingBase(position, rings.features);
+  await rings.end(ring);
+  const { stoppedAt } = ring;
+  const value = stoppedAt === null ? freshRingBase(rings.features) : encodeRingBase(stoppedAt, rings.features);
   return { payload: encodeVringState({ index, value }) };
 }
 

@@ -71,6 +71,7 @@ export class BlockDevice implements VirtioDevice {
   }
 
   startQueue(index: number, queue: VirtQueue): void {
+    if (this.#disk.image.lock()) this.updateCapacity();
     const { engine, segMax } = this.#options;
     const segmentsPerSlot = Math.min(segMax, MAX_SEGMENTS_PER_CALL);
     this.#queues[index] = new RequestQueue(queue, this.#disk, this.#host!, { segmentsPerSlot, engine });
@@ -102,6 +103,11 @@ export class BlockDevice implements VirtioDevice {
     const writeback = (state as { writeback?: unknown } | null | undefined)?.writeback;
     if (typeof writeback !== 'boolean') throw new BlockOptionError('saved state of a disk has a boolean "writeback"');
     this.config.writeback = writeback;
+  }
+
+  /** Unlocks the image; a queue that starts locks it again, or fails where another disk has it. */
+  relinquish(): void {
+    this.#disk.image.unlock();
   }
 
   /** Call it when the image has grown or shrunk: the driver is told the new capacity. */

@@ -1,5 +1,5 @@
 /** The file or block device behind a disk. */
-import { constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import { constants, fstatSync, openSync, statSync } from 'node:fs';
 import { Fd, fileEnd, lockFile } from '../../../native/index.js';
 import { FILE_LIMITS, limitsOfBlockDevice, withBlockSize } from './block-limits.js';
 import type { BlockLimits } from './config.js';
@@ -12,6 +12,8 @@ export interface ImageOptions {
   readonly readonly: boolean;
   /** Lock the file: exclusively, or shared where it is only read. */
   readonly lock: boolean;
+  /** Another process still has the image: it is opened without its lock. */
+  readonly incoming: boolean;
   /** Instead of what the image says of itself. In bytes. */
   readonly blockSize: number | undefined;
 }
@@ -22,22 +24,29 @@ export class Image implements Disposable {
   readonly limits: BlockLimits;
   /** The same for each start, another for each file: a default for the disk's ID. */
   readonly identity: string;
+  readonly #readonly: boolean;
+  readonly #locks: boolean;
+  /** A second open of the file, which has the lock: it can be given up while the image stays open. */
+  #lock: Fd | null = null;
 
-  private constructor(path: string, fd: Fd, blockSize: number | undefined) {
+  private constructor(fd: Fd, { path, readonly, lock, blockSize }: ImageOptions) {
     const stats = fstatSync(fd.number);
     const limits = stats.isBlockDevice() ? limitsOfBlockDevice(stats.rdev) : FILE_LIMITS;
     this.path = path;
     this.fd = fd;
+    this.#readonly = readonly;
+    this.#locks = lock;
     this.limits = withBlockSize(limits, blockSize ?? limits.logicalBlock);
     this.identity = `${stats.dev.toString(16)}-${stats.ino.toString(16)}`.slice(0, ID_BYTES);
   }
 
   /** BlockImageError where there is no such image; FileInUseError where somebody else has it. */
-  static open({ path, readonly, lock, blockSize }: ImageOptions): Image {
-    const fd = new Fd(openImage(path, readonly));
+  static open(options: ImageOptions): Image {
+    const fd = new Fd(openImage(options));
     try {
-      if (lock) lockFile(fd, path, !readonly);
-      return new Image(path, fd, blockSize);
+      const image = new Image(fd, options);
+      if (!options.incoming) image.lock();
+      return image;
     } catch (error) {
       fd.close();
       throw error;
@@ -50,7 +59,29 @@ export class Image implements Disposable {
     return Math.floor(fileEnd(this.fd) / logicalBlock) * (logicalBlock / SECTOR_BYTES);
   }
 
+  /** Locks the image, where it is to be locked; true where it was not before. FileInUseError where somebody else has it. */
+  lock(): boolean {
+    if (!this.#locks || this.#lock !== null) return false;
+    const fd = new Fd(
+      openSync(`/proc/self/fd/${this.fd.number}`, this.#readonly ? constants.O_RDONLY : constants.O_RDWR),
+    );
+    try {
+      lockFile(fd, this.path, !this.#readonly);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    this.#lock = fd;
+    return true;
+  }
+
+  unlock(): void {
+    this.#lock?.close();
+    this.#lock = null;
+  }
+
   close(): void {
+    this.unlock();
     this.fd.close();
   }
 
@@ -59,20 +90,20 @@ export class Image implements Disposable {
   }
 }
 
-function openImage(path: string, readonly: boolean): number {
+function openImage({ path, readonly, incoming }: ImageOptions): number {
   try {
     const stats = statSync(path);
     if (!stats.isFile() && !stats.isBlockDevice()) throw new Error('is neither a regular file nor a block device');
-    return openSync(path, openFlags(stats, readonly));
+    return openSync(path, openFlags(stats.isBlockDevice() && !incoming, readonly));
   } catch (error) {
     throw new BlockImageError(path, reasonOf(error), error);
   }
 }
 
 /** Opening a block device exclusively keeps it from being mounted, and fails where it is. */
-function openFlags(stats: Stats, readonly: boolean): number {
+function openFlags(exclusively: boolean, readonly: boolean): number {
   if (readonly) return constants.O_RDONLY;
-  return constants.O_RDWR | (stats.isBlockDevice() ? constants.O_EXCL : 0);
+  return constants.O_RDWR | (exclusively ? constants.O_EXCL : 0);
 }
 
 function reasonOf(error: unknown): string {

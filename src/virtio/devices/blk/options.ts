@@ -10,6 +10,11 @@ export interface BlockDeviceOptions {
   readonly readonly?: boolean;
   /** Lock the image: exclusively, or shared where it is only read. Default true. */
   readonly lock?: boolean;
+  /**
+   * The driver comes from another process, which still has the image (migration): it is locked when the first queue
+   * starts. Default false.
+   */
+  readonly incoming?: boolean;
   /** At most 20 ASCII characters. Default: made from the file's device and inode. */
   readonly id?: string;
   /** Number of queues, 1 to 64. Default 1. */
@@ -37,6 +42,7 @@ export interface CheckedOptions {
   readonly path: string;
   readonly readonly: boolean;
   readonly lock: boolean;
+  readonly incoming: boolean;
   readonly id: string | undefined;
   readonly queues: number;
   readonly queueSize: number;
@@ -86,7 +92,9 @@ export function checkOptions(options: BlockDeviceOptions): CheckedOptions {
     id === undefined || /^[\x20-\x7e]{0,20}$/.test(id),
     `id must be at most ${ID_BYTES} printable ASCII characters`,
   );
-  const { readonly = false, lock = true, cache = 'writeback', discard = true, engine = 'auto' } = options;
+  const { readonly = false, lock = true, incoming = false, cache = 'writeback', discard = true } = options;
+  const { engine = 'auto' } = options;
+  const sharing = { readonly, lock, incoming };
   const writeback = cache === 'writeback';
-  return { path, readonly, lock, id, queues, queueSize, writeback, discard, blockSize, segMax, sizeMax, engine };
+  return { path, ...sharing, id, queues, queueSize, writeback, discard, blockSize, segMax, sizeMax, engine };
 }

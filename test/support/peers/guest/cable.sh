@@ -10,4 +10,11 @@ check 'both get addresses' sh -c "ip addr add 10.2.0.1/24 dev eth0 && $there ip 
 check 'and come up' sh -c "ip link set lo up && ip link set eth0 up && $there ip link set eth1 up"
 check 'ping over the cable' eventually 20 ping -c 1 -W 1 10.2.0.2
 check 'and ping with large packets' ping -c 3 -s 1400 -W 5 10.2.0.2
+
+$there tcp-transfer receive 9 "$transfer_bytes" >/tmp/received 2>&1 &
+receiver=$!
+check 'a receiver listens there' eventually 20 grep -q listening /tmp/received
+check "$transfer_bytes bytes are sent" tcp-transfer send 10.2.0.2 9 "$transfer_bytes"
+check 'and arrive as they were sent' wait $receiver
+sed 's/^/# /' /tmp/received
 kill $holder

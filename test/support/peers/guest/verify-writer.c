@@ -1,6 +1,7 @@
 /*
  * Writes to a block device and knows what must be there: each process owns a range of blocks, keeps the generation of
- * each, and finds every write that was acknowledged in what it reads later. Ends, and reads all of it once more, when
+ * each, and finds every write that was acknowledged in what it reads later. What is read stays where only the device
+ * has written, and is looked at when its place is needed again: memory that loses it on the way shows, too. Ends, and reads all of it once more, when
  * the file STOP appears or its time is over.
  *
  *   verify-writer DEVICE FIRST_BLOCK BLOCKS PROCESSES SECONDS STOP [GENERATIONS]
@@ -21,7 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, WORDS = BLOCK / 8, MAX_RUN = 16, MAX_PROCESSES = 64, SYNC_EVERY = 64, READ_EVERY = 4 };
+enum { BLOCK = 4096, WORDS = BLOCK / 8, MAX_RUN = 16, MAX_PROCESSES = 64, SYNC_EVERY = 64, READ_EVERY = 4, HELD = 128 };
+
+/* A block as it was read, and not looked at yet. */
+struct held {
+  uint64_t index;
+  uint32_t generation; /* 0 = nothing */
+};
 
 struct writer {
   int fd;
@@ -32,6 +39,8 @@ struct writer {
   uint64_t random;
   uint64_t writes, reads, syncs;
   uint64_t *buffer;
+  struct held held[HELD];
+  uint64_t *held_words;
 };
 
 static void fail(const struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -66,8 +75,7 @@ static void fill(uint64_t *words, uint64_t block, uint32_t generation) {
   for (unsigned word = 0; word < WORDS; word++) words[word] = expected_word(block, generation, word);
 }
 
-static void check_block(const struct writer *writer, const uint64_t *words, uint64_t index) {
-  uint32_t generation = writer->generations[index];
+static void check_block(const struct writer *writer, const uint64_t *words, uint64_t index, uint32_t generation) {
   uint64_t block = writer->first + index;
   if (generation == 0) return;
   for (unsigned word = 0; word < WORDS; word++) {
@@ -82,11 +90,28 @@ static off_t offset_of(const struct writer *writer, uint64_t index) {
   return (off_t)((writer->first + index) * BLOCK);
 }
 
-static void read_and_check(struct writer *writer, uint64_t index, unsigned count) {
-  ssize_t got = pread(writer->fd, writer->buffer, (size_t)count * BLOCK, offset_of(writer, index));
+static void read_run(struct writer *writer, uint64_t *words, uint64_t index, unsigned count) {
+  ssize_t got = pread(writer->fd, words, (size_t)count * BLOCK, offset_of(writer, index));
   if (got != (ssize_t)count * BLOCK) fail(writer, "read of block %" PRIu64 ": %s", writer->first + index, strerror(errno));
-  for (unsigned block = 0; block < count; block++) check_block(writer, writer->buffer + block * WORDS, index + block);
   writer->reads++;
+}
+
+static void check_held(const struct writer *writer, uint64_t place) {
+  const struct held *held = &writer->held[place];
+  check_block(writer, writer->held_words + place * WORDS, held->index, held->generation);
+}
+
+static void read_and_hold(struct writer *writer, uint64_t index) {
+  uint64_t place = writer->reads % HELD;
+  check_held(writer, place);
+  read_run(writer, writer->held_words + place * WORDS, index, 1);
+  writer->held[place] = (struct held){.index = index, .generation = writer->generations[index]};
+}
+
+static void read_and_check(struct writer *writer, uint64_t index, unsigned count) {
+  read_run(writer, writer->buffer, index, count);
+  for (unsigned block = 0; block < count; block++)
+    check_block(writer, writer->buffer + block * WORDS, index + block, writer->generations[index + block]);
 }
 
 static void write_run(struct writer *writer, uint64_t index, unsigned count) {
@@ -103,7 +128,7 @@ static void one_round(struct writer *writer) {
   unsigned count = 1 + (unsigned)(next_random(writer) % MAX_RUN);
   if (count > writer->blocks - index) count = (unsigned)(writer->blocks - index);
   write_run(writer, index, count);
-  if (writer->writes % READ_EVERY == 0) read_and_check(writer, next_random(writer) % writer->blocks, 1);
+  if (writer->writes % READ_EVERY == 0) read_and_hold(writer, next_random(writer) % writer->blocks);
   if (writer->writes % SYNC_EVERY == 0) {
     if (fdatasync(writer->fd) != 0) fail(writer, "fdatasync: %s", strerror(errno));
     writer->syncs++;
@@ -111,6 +136,7 @@ static void one_round(struct writer *writer) {
 }
 
 static void check_all(struct writer *writer) {
+  for (uint64_t place = 0; place < HELD; place++) check_held(writer, place);
   for (uint64_t index = 0; index < writer->blocks; index += MAX_RUN) {
     uint64_t left = writer->blocks - index;
     read_and_check(writer, index, left < MAX_RUN ? (unsigned)left : MAX_RUN);
@@ -140,7 +166,8 @@ static void run_writer(struct writer *writer, const char *device, time_t deadlin
   writer->fd = open(device, O_RDWR | O_DIRECT);
   if (writer->fd < 0) fail(writer, "open: %s", strerror(errno));
   writer->generations = calloc(writer->blocks, sizeof(uint32_t));
-  if (writer->generations == NULL || posix_memalign((void **)&writer->buffer, BLOCK, MAX_RUN * BLOCK) != 0)
+  if (writer->generations == NULL || posix_memalign((void **)&writer->buffer, BLOCK, MAX_RUN * BLOCK) != 0 ||
+      posix_memalign((void **)&writer->held_words, BLOCK, HELD * BLOCK) != 0)
     fail(writer, "no memory");
   load_generations(writer, folder == NULL ? NULL : path);
   struct stat ignored;

@@ -1,6 +1,6 @@
 /** Images: what can be a disk, and who may use it at the same time. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BlockStatus, SECTOR_BYTES } from 'ioregion/virtio';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -48,6 +48,38 @@ describe('an image', () => {
     expect(codeOf({ path })).toBe('ERR_IOREGION_FILE_IN_USE');
     await driver.close();
     expect(codeOf({ path })).toBe('opened');
+  });
+
+  it('that a migrating guest brings is locked when its first queue starts, and not where it goes on elsewhere', async () => {
+    const path = image();
+    const source = new BlockDriver(BlockDevice.open({ path, queues: 2 }));
+    const target = BlockDevice.open({ path, queues: 2, incoming: true });
+    expect(codeOf({ path })).toBe('ERR_IOREGION_FILE_IN_USE');
+    await source.stop();
+    source.device.relinquish();
+
+    const driver = new BlockDriver(target);
+    expect(codeOf({ path })).toBe('ERR_IOREGION_FILE_IN_USE');
+    expect((await driver.write(1, patternOf(2, 7))).status).toBe(BlockStatus.ok);
+    await source.reset();
+    expect(() => source.start()).toThrow(`${path} is in use by another disk`);
+    await driver.stop();
+    target.relinquish();
+    await source.reset();
+    source.start();
+    expect(firstDifference((await source.read(1, 2 * SECTOR_BYTES)).data, patternOf(2, 7))).toBe(-1);
+    expect(codeOf({ path })).toBe('ERR_IOREGION_FILE_IN_USE');
+    await Promise.all([driver, source].map((one) => one.close()));
+    expect(codeOf({ path })).toBe('opened');
+  });
+
+  it('may have grown until a guest that migrates runs here: it is told', async () => {
+    const path = image();
+    const device = BlockDevice.open({ path, incoming: true });
+    truncateSync(path, 2 * SECTORS * SECTOR_BYTES);
+    const driver = new BlockDriver(device);
+    expect([device.config.capacity, driver.configChanges]).toEqual([2 * SECTORS, 1]);
+    await driver.close();
   });
 
   it.each([
