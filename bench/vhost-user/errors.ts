@@ -2,7 +2,7 @@
 import { IoregionError } from '../../src/native/index.js';
 
 export class ServerNotReadyError extends IoregionError {
-  constructor(name: string) {
-    super('ERR_IOREGION_BENCH_SERVER', `the server "${name}" has not opened its socket: see what it has printed`);
+  constructor(name: string, log: string) {
+    super('ERR_IOREGION_BENCH_SERVER', `the server "${name}" has not opened its socket; it says: ${log.trim()}`);
   }
 }

@@ -1,6 +1,6 @@
 /** The servers that are compared: each a process of its own, pinned, that serves the same image until it is disposed of. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { packageRoot } from '../../guests/compile.js';
@@ -31,10 +31,13 @@ export class Server implements Disposable {
   readonly name: ServerName;
   readonly socket: string;
   readonly #child: ChildProcess;
+  /** What it says. */
+  readonly #log: string;
 
-  private constructor(name: ServerName, socket: string, child: ChildProcess) {
+  private constructor(name: ServerName, socket: string, log: string, child: ChildProcess) {
     this.name = name;
     this.socket = socket;
+    this.#log = log;
     this.#child = child;
   }
 
@@ -42,12 +45,15 @@ export class Server implements Disposable {
   static async start(name: ServerName, place: ServerPlace): Promise<Server> {
     const socket = join(place.directory, `${name}.sock`);
     const [command, ...words] = commandOf(name, socket, place);
+    const logPath = join(place.directory, `${name}.log`);
+    const log = openSync(logPath, 'w');
     const all = native.getAffinity();
     /* A child has the CPUs of its parent. */
     native.setAffinity([place.cpu]);
-    const child = spawn(command!, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(command!, words, { stdio: ['ignore', 'ignore', log] });
     native.setAffinity(all);
-    const server = new Server(name, socket, child);
+    closeSync(log);
+    const server = new Server(name, socket, logPath, child);
     await server.#ready();
     return server;
   }
@@ -57,7 +63,7 @@ export class Server implements Disposable {
     while (!existsSync(this.socket)) {
       if (this.#child.exitCode !== null || Date.now() > end) {
         this[Symbol.dispose]();
-        throw new ServerNotReadyError(this.name);
+        throw new ServerNotReadyError(this.name, readFileSync(this.#log, 'utf8'));
       }
       await pause(POLL_MS);
     }

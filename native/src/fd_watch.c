@@ -3,13 +3,18 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
 #define LOWEST_DUPLICATE 3
 #define MAX_WAIT_US 1000
 #define NS_PER_US 1000
+#define US_PER_S 1000000
+/* About a microsecond. */
+#define BREATH_PAUSES 32
 
 /* Held by the JavaScript object and, until closed, by the libuv handle. */
 struct watch {
@@ -197,6 +202,32 @@ static napi_value wait_eventfd(napi_env env, napi_callback_info info) {
   return to_bool(env, ready && clear_eventfd(fd));
 }
 
+static int64_t monotonic_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
+}
+
+/*
+ * One breath of a thread that polls memory: whoever shares its CPU may run, where it yields. The result is how long it took in
+ * µs, 1 at least; negative where what the event loop waits for is there.
+ */
+static napi_value breathe(napi_env env, napi_callback_info info) {
+  struct args args;
+  uv_loop_t *loop;
+  bool yields;
+  if (!get_args(env, info, 1, &args) || !arg_bool(&args, 0, "yields", &yields)) return NULL;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return throw_errno(env, EINVAL, "napi_get_uv_event_loop");
+  int64_t start = monotonic_us();
+  for (int i = 0; i < BREATH_PAUSES; i++) __builtin_ia32_pause();
+  if (yields) sched_yield();
+  struct pollfd backend = {uv_backend_fd(loop), POLLIN, 0};
+  bool wanted = poll(&backend, 1, 0) != 0;
+  int64_t took = monotonic_us() - start;
+  int32_t micros = took < 1 ? 1 : took > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)took;
+  return to_i32(env, wanted ? -micros : micros);
+}
+
 bool register_fd_watch(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
       {"watchFd", watch_fd},
@@ -204,6 +235,7 @@ bool register_fd_watch(napi_env env, napi_value exports) {
       {"refWatch", ref_watch},
       {"watchEvents", select_events},
       {"eventfdWait", wait_eventfd},
+      {"breathe", breathe},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

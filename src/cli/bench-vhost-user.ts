@@ -19,6 +19,7 @@ export async function benchVhostUser({ json, rounds, ms }: BenchVhostUserOptions
   if (json !== undefined) await prepareFile(json);
   const result = await benchmarkVhostUser({ rounds, milliseconds: ms });
   process.stdout.write(`${vhostUserTable(result, process.stdout.isTTY)}\n`);
+  process.stdout.write(`Load average of the last minute: ${result.load}\n`);
   for (const line of goalLines(vhostUserGoalsOf(result.rows))) process.stdout.write(`${line}\n`);
   if (json !== undefined) await writeText(json, `${JSON.stringify(result, null, 2)}\n`);
 }

@@ -39,6 +39,11 @@ export interface FdBinding {
    * has failed, or something else that this thread's event loop watches is ready.
    */
   eventfdWait(fd: number, micros: number): boolean;
+  /**
+   * About a microsecond of waiting, and sched_yield(2) where it `yields`. Returns how long it took in µs, 1 at least; negative where
+   * something that this thread's event loop watches is ready.
+   */
+  breathe(yields: boolean): number;
   /** A memfd of `size` bytes, sealed with F_SEAL_SHRINK | F_SEAL_SEAL and, where `fixed`, F_SEAL_GROW. */
   memfd(name: string, size: number, fixed: boolean): number;
   /** F_GET_SEALS as a bit set; EINVAL where the file cannot be sealed. */

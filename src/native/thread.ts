@@ -21,3 +21,11 @@ export function getAffinity(): number[] {
 export function monotonicNs(): number {
   return native.monotonicNs();
 }
+
+/**
+ * For a thread that polls memory, between two looks: waits about a microsecond; where it `yields`, others on its CPU go first.
+ * Returns how long it took in µs, 1 at least; negative where the event loop of the thread has something to do.
+ */
+export function breathe(yields: boolean): number {
+  return native.breathe(yields);
+}

@@ -86,7 +86,9 @@ static void negotiate(struct client *client)
   struct message owner = {.request = SET_OWNER};
   tell(client, owner, -1);
   uint64_t offered = get(client, GET_FEATURES);
-  uint64_t accepted = offered & (FEATURE_VERSION_1 | FEATURE_EVENT_IDX | FEATURE_PROTOCOL_FEATURES);
+  /* Without FLUSH a write has to be durable before it completes (5.2.6.2). */
+  uint64_t accepted =
+      offered & (FEATURE_VERSION_1 | FEATURE_BLK_FLUSH | FEATURE_EVENT_IDX | FEATURE_PROTOCOL_FEATURES);
   if ((accepted & FEATURE_PROTOCOL_FEATURES) != 0) {
     get(client, GET_PROTOCOL_FEATURES);
     tell_number(client, SET_PROTOCOL_FEATURES, 0, -1);

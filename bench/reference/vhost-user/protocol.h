@@ -23,6 +23,7 @@ enum request {
 #define FLAGS_VERSION 1u
 #define FLAGS_REPLY 4u
 
+#define FEATURE_BLK_FLUSH (1ull << 9)
 #define FEATURE_EVENT_IDX (1ull << 29)
 #define FEATURE_PROTOCOL_FEATURES (1ull << 30)
 #define FEATURE_VERSION_1 (1ull << 32)

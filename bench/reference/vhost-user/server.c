@@ -137,7 +137,8 @@ static void handle(struct server *server, struct message *message, int fd)
 {
   switch (message->request) {
   case GET_FEATURES:
-    return reply(server, message, FEATURE_VERSION_1 | FEATURE_EVENT_IDX | FEATURE_PROTOCOL_FEATURES);
+    return reply(server, message,
+                 FEATURE_VERSION_1 | FEATURE_BLK_FLUSH | FEATURE_EVENT_IDX | FEATURE_PROTOCOL_FEATURES);
   case GET_PROTOCOL_FEATURES: return reply(server, message, 0);
   case SET_FEATURES: server->features = message->payload.number; return;
   case SET_MEM_TABLE: return map_memory(server, message->payload.table, fd);

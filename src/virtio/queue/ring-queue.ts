@@ -50,6 +50,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   private suppressedCalls = 0;
   private repeatedCompletions = 0;
   private lateCompletions = 0;
+  private readonly available = () => this.look();
 
   constructor(setup: QueueSetup, memory: MemoryMap, hooks: QueueHooks) {
     this.index = setup.index;
@@ -231,6 +232,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   }
 
   enableKicks(): boolean {
+    if (this.running && !this.waiting && this.hooks.linger?.(this.available) === true) return true;
     this.kicks = true;
     if (!this.running) return false;
     this.setKicks(true);

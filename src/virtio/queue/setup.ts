@@ -45,6 +45,11 @@ export interface QueueHooks {
    * taken then, and the queue has to be stopped and started once more on the memory that came.
    */
   missing?(address: number, writing: boolean): boolean;
+  /**
+   * Nothing is available, and the driver has not been asked for kicks yet: may look for a while whether `available` becomes true,
+   * which saves both sides a kick. Returns whether it has. Default: kicks are asked for at once.
+   */
+  linger?(available: () => boolean): boolean;
   /** Default: nobody watches. */
   readonly observer?: QueueObserver;
 }

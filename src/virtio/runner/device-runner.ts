@@ -6,6 +6,7 @@ import { createQueue } from '../queue/create-queue.js';
 import { QueueError, type QueueObserver, type QueuePosition, type QueueSetup } from '../queue/index.js';
 import { all, andThen, guarded, isPromise, type MaybePromise } from './maybe-promise.js';
 import type { QueueFigures } from './queue-figures.js';
+import { RingPolling } from './ring-polling.js';
 import { RunningQueue } from './running-queue.js';
 
 /** What a device and its queues say to whoever runs them. None may throw. */
@@ -86,10 +87,16 @@ export class DeviceRunner {
     if (host === null || this.#queues.has(index)) return;
     try {
       const failed = (error: QueueError) => this.#fail(host, error);
-      const hooks = { call: this.#counted(index, call), failed, roomAvailable: () => this.#kickLater(index) };
-      const watched = observer === undefined ? hooks : { ...hooks, observer };
-      const all = missing === undefined ? watched : { ...watched, missing };
-      const queue = new RunningQueue(createQueue(setup, this.#memory, all));
+      const polling = kickFd === null ? null : new RingPolling();
+      const hooks = {
+        call: this.#counted(index, call),
+        failed,
+        roomAvailable: () => this.#kickLater(index),
+        ...(polling === null ? {} : { linger: (available: () => boolean) => polling.wait(available) }),
+        ...(observer === undefined ? {} : { observer }),
+        ...(missing === undefined ? {} : { missing }),
+      };
+      const queue = new RunningQueue(createQueue(setup, this.#memory, hooks));
       this.#queues.set(index, queue);
       this.#figures?.begin(index);
       if (kickFd !== null) queue.listen(kickFd, () => this.kick(index));

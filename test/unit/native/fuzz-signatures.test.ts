@@ -18,6 +18,7 @@ const signatures: Record<string, Kind[]> = {
   eventfdWrite: ['fd', 'u64'],
   eventfdRead: ['fd'],
   eventfdWait: ['fd', 'small'],
+  breathe: ['bool'],
   memfd: ['path', 'size', 'bool'],
   seals: ['fd'],
   timerfdSet: ['fd', 'size', 'size'],
