@@ -1,5 +1,6 @@
 /** A loopback caller on a Worker. */
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { kickLoopbackCaller, type NativeDispatcher, openLoopbackCaller } from 'ioregion/ioregion';
 import type { Access } from './guest.js';
@@ -33,6 +34,10 @@ export class CallerThread implements Performer {
 
   get interruptions(): number {
     return Atomics.load(this.#counter, 0);
+  }
+
+  async interrupted(count: number): Promise<void> {
+    while (this.interruptions < count) await setImmediate();
   }
 
   async perform(accesses: readonly Access[]): Promise<readonly (number | null)[]> {

@@ -25,12 +25,18 @@ export class CallerTally {
     this.#random = random;
   }
 
+  /** Accesses so far. */
+  get total(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Makes `count` random accesses and checks what they return. */
-  async run(performer: Performer, count: number): Promise<void> {
+  async run(performer: Performer, count: number, onProgress: () => void = () => {}): Promise<void> {
     for (let left = count; left > 0; left -= LIST_ACCESSES) {
       const chunk = Array.from({ length: Math.min(left, LIST_ACCESSES) }, () => this.#plan());
       const values = await performer.perform(chunk.map(({ access }) => access));
       for (const [index, { due }] of chunk.entries()) if (values[index] !== due) this.wrong += 1;
+      onProgress();
     }
   }
 
@@ -67,10 +73,16 @@ export interface MixedResult {
 }
 
 /** Each caller makes `count` accesses, all at the same time. */
-export async function runMixedAccesses(machine: SequenceMachine, count: number, seed: number): Promise<MixedResult> {
+export async function runMixedAccesses(
+  machine: SequenceMachine,
+  count: number,
+  seed: number,
+  onProgress: (accesses: number) => void,
+): Promise<MixedResult> {
   const { performers } = machine;
   const tallies = performers.map((_, index) => new CallerTally(index, new Random(seed + index)));
-  await Promise.all(performers.map((performer, index) => tallies[index]!.run(performer, count)));
+  const report = () => onProgress(tallies.reduce((sum, { total }) => sum + total, 0));
+  await Promise.all(performers.map((performer, index) => tallies[index]!.run(performer, count, report)));
   return await compare(machine, tallies);
 }
 

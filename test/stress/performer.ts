@@ -8,5 +8,7 @@ export interface Performer {
   kick(): void;
   /** Kicks that have ended a wait so far. */
   readonly interruptions: number;
+  /** Resolves once there have been `count` of them. */
+  interrupted(count: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -48,8 +48,15 @@ export class SequenceMachine {
     const served = PLACES.map(({ userData }) => ({ userData, device: { module: MODULE, options: options.device } }));
     const server = await RegionServerThread.start({ readFd: device, writeFd: device, regions: served });
     device.close();
-    const { guest, performers } = await startCallers(options, dispatcher);
-    return new SequenceMachine({ dispatcher, regions, performers }, { server, fd, guest });
+    try {
+      const { guest, performers } = await startCallers(options, dispatcher);
+      return new SequenceMachine({ dispatcher, regions, performers }, { server, fd, guest });
+    } catch (error) {
+      closeAll([fd]);
+      dispatcher.close();
+      await server.close();
+      throw error;
+    }
   }
 
   /** What the devices say at each of the offsets, by offset and region. While nobody performs. */

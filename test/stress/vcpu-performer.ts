@@ -23,6 +23,7 @@ export class VcpuPerformer implements Performer {
   readonly #machine: GuestMachine;
   readonly #vcpu: number;
   readonly #list: number;
+  #awaited: { readonly count: number; readonly resolve: () => void } | null = null;
 
   /** The machine runs the oplist guest. */
   constructor(machine: GuestMachine, vcpu: number) {
@@ -37,12 +38,20 @@ export class VcpuPerformer implements Performer {
     writeOplist(memory, this.#list, accesses.map(toOp));
     this.#machine.enter(this.#vcpu, this.#list);
     await this.#machine.runToEnd(this.#vcpu, ({ reason }) => {
-      if (reason === 'interrupted') this.interruptions += 1;
+      if (reason === 'interrupted') this.#countInterruption();
       else this.stops += 1;
     });
     return accesses.map(({ value }, index) =>
       value === undefined ? Number(readOpResult(memory, this.#list, index).value) : null,
     );
+  }
+
+  /** One caller at a time. */
+  interrupted(count: number): Promise<void> {
+    if (this.interruptions >= count) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#awaited = { count, resolve };
+    });
   }
 
   kick(): void {
@@ -51,6 +60,13 @@ export class VcpuPerformer implements Performer {
 
   /** The machine is closed by its owner. */
   async close(): Promise<void> {}
+
+  #countInterruption(): void {
+    this.interruptions += 1;
+    if (this.#awaited === null || this.interruptions < this.#awaited.count) return;
+    this.#awaited.resolve();
+    this.#awaited = null;
+  }
 }
 
 function toOp({ space, address, size, value }: Access): Op {
