@@ -3,8 +3,9 @@
 //   run-tests.mjs            run, then the summary
 //   run-tests.mjs --summary  the summary of the last run again
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { kvmDevice } from '../dist/test/support/requirements.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}.tap/ci/`;
@@ -36,17 +37,8 @@ function tapCounts(name) {
   return { passed: points.length - failed - skipped, failed, skipped };
 }
 
-function kvmIsUsable() {
-  try {
-    closeSync(openSync('/dev/kvm', 'r+'));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function runAll() {
-  if (kvmIsUsable()) return run('npm', ['test'], { IOREGION_TEST_REPORTS: out });
+  if (kvmDevice() === undefined) return run('npm', ['test'], { IOREGION_TEST_REPORTS: out });
   const host = { IOREGION_TEST_REPORTS: out, IOREGION_REQUIRE: process.env.IOREGION_REQUIRE && 'all-but-kvm' };
   const parts = [timed(['test:unit'], host), timed(['test:system'], host), nested(host)];
   return parts.every((status) => status === 0) ? 0 : 1;

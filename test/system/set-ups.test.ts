@@ -1,12 +1,14 @@
 /**
  * Set-ups leave neither descriptors nor threads, and do not wait for a garbage collection for that.
- * IOREGION_STRESS_SETUPS is how often each is made (those with threads a tenth as often).
+ * IOREGION_STRESS_SETUPS is how often each is made (those with threads a tenth as often, and less on a slow machine,
+ * where the start of a thread takes seconds).
  */
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { SET_UPS, type SetUp } from '../stress/set-ups.js';
 import type { StarvedResult } from '../stress/starved-set-ups.js';
+import { PATIENCE } from '../support/patience.js';
 import { processUsage, settledUsage } from '../support/process-usage.js';
 import { runNode } from '../support/processes.js';
 import { kvmDevice } from '../support/requirements.js';
@@ -19,7 +21,7 @@ const STARVED = fileURLToPath(new URL('../stress/starved-set-ups.js', import.met
 t.setTimeout(TIMEOUT_MS);
 
 async function repeat(test: Test, { name, threads, run }: SetUp): Promise<void> {
-  const rounds = threads ? SETUPS / 10 : SETUPS;
+  const rounds = threads ? Math.ceil(SETUPS / (10 * PATIENCE)) : SETUPS;
   await test.test(`${rounds} times: ${name}`, async (subtest) => {
     await run(); /* what the process keeps for good is there now */
     await setImmediate(); /* handles of the event loop close at the end of a turn */
