@@ -19,11 +19,20 @@ import {
   ProtocolFeature,
   VhostFeature,
 } from 'ioregion/vhost-user';
-import { DeviceStatus, Feature } from 'ioregion/virtio';
+import { DeviceStatus, DeviceType, Feature } from 'ioregion/virtio';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { EchoDevice } from '#dist/test/support/echo-device.js';
+import { EchoDevice } from '#dist/test/support/echo-device.js';
 import { expectOpenFds, mappingCount, openFds } from '#dist/test/support/open-fds.js';
-import { answerTo, eventually, makeMemory, makeQueue, request, type Served, serveEcho } from './support/backend.js';
+import {
+  answerTo,
+  eventually,
+  makeMemory,
+  makeQueue,
+  request,
+  type Served,
+  serve,
+  serveEcho,
+} from './support/backend.js';
 
 const ALL = (1n << 23n) - 1n;
 const WITHOUT_INBAND = ALL & ~ProtocolFeature.inbandNotifications;
@@ -52,6 +61,9 @@ describe('features', () => {
   test('what was not offered is refused', async () => {
     await frontend.negotiate();
     await expect(frontend.order(FrontendRequest.setFeatures, encodeU64(1n << 60n))).rejects.toThrow('refused');
+    const offered = await frontend.get(FrontendRequest.getProtocolFeatures);
+    for (const bit of Object.values(ProtocolFeature).filter((feature) => (feature & offered) === 0n))
+      await expect(frontend.order(FrontendRequest.setProtocolFeatures, encodeU64(bit))).rejects.toThrow('refused');
     await expect(frontend.order(FrontendRequest.setProtocolFeatures, encodeU64(1n << 40n))).rejects.toThrow('refused');
   });
 
@@ -196,6 +208,14 @@ describe('the device as a whole', () => {
   test('has no MTU where it is no network device', async () => {
     await frontend.negotiate({ protocolFeatures: ALL });
     await expect(frontend.order(FrontendRequest.netSetMtu, encodeU64(1500))).rejects.toThrow('refused');
+  });
+
+  test('has an MTU from 68 to 65535 where it is a network device', async () => {
+    const card = serve(Object.assign(new EchoDevice({}), { deviceType: DeviceType.network })).connect();
+    await card.negotiate({ protocolFeatures: ProtocolFeature.replyAck | ProtocolFeature.netMtu });
+    for (const mtu of [68, 1500, 65535]) await card.order(FrontendRequest.netSetMtu, encodeU64(mtu));
+    for (const mtu of [0, 67, 65536, 2n ** 64n - 1n])
+      await expect(card.order(FrontendRequest.netSetMtu, encodeU64(mtu))).rejects.toThrow('refused');
   });
 });
 

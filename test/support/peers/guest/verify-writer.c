@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, WORDS = BLOCK / 8, MAX_RUN = 16, MAX_PROCESSES = 64, SYNC_EVERY = 64, READ_EVERY = 4, HELD = 128 };
+enum { BLOCK = 4096, WORDS = BLOCK / 8, MAX_RUN = 16, MAX_PROCESSES = 64, SYNC_EVERY = 64, HELD = 16 };
 
 /* A block as it was read, and not looked at yet. */
 struct held {
@@ -128,7 +128,7 @@ static void one_round(struct writer *writer) {
   unsigned count = 1 + (unsigned)(next_random(writer) % MAX_RUN);
   if (count > writer->blocks - index) count = (unsigned)(writer->blocks - index);
   write_run(writer, index, count);
-  if (writer->writes % READ_EVERY == 0) read_and_hold(writer, next_random(writer) % writer->blocks);
+  read_and_hold(writer, next_random(writer) % writer->blocks);
   if (writer->writes % SYNC_EVERY == 0) {
     if (fdatasync(writer->fd) != 0) fail(writer, "fdatasync: %s", strerror(errno));
     writer->syncs++;
