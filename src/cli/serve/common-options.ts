@@ -6,6 +6,7 @@ export interface CommonOptions {
   readonly fd?: number;
   readonly metrics?: string;
   readonly packed: boolean;
+  readonly iommu: boolean;
 }
 
 export function addCommonOptions(command: Command): Command {
@@ -13,7 +14,8 @@ export function addCommonOptions(command: Command): Command {
     .option('--socket <path>', 'listen at this path; default: the socket that systemd has passed (LISTEN_FDS)')
     .option('--fd <n>', 'listen on this inherited descriptor', parseFd)
     .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
-    .option('--packed', 'offer packed rings, for QEMU with packed=on; User-Mode Linux gets them wrong', false);
+    .option('--packed', 'offer packed rings, for QEMU with packed=on; User-Mode Linux gets them wrong', false)
+    .option('--iommu', 'offer addresses behind an IOMMU, for QEMU with iommu_platform=on,ats=on; it is slow', false);
 }
 
 /** A parser of integers from `min` to `max`. */

@@ -71,10 +71,15 @@ function start(served: ServedDevice, common: Endpoint, options: CommonOptions): 
   return { figures, hangUp: () => hangUp(served, server), stop };
 }
 
-function serverOf({ name, device }: ServedDevice, figures: ServedFigures, { packed }: CommonOptions): BackendServer {
+/** Those that some frontends accept and do not keep to are offered where they are asked for. */
+function ringFeatures({ packed, iommu }: CommonOptions): bigint {
+  return BACKEND_RING_FEATURES | (packed ? Feature.ringPacked : 0n) | (iommu ? Feature.accessPlatform : 0n);
+}
+
+function serverOf({ name, device }: ServedDevice, figures: ServedFigures, options: CommonOptions): BackendServer {
   const server: BackendServer = new BackendServer({
     device,
-    ringFeatures: packed ? BACKEND_RING_FEATURES | Feature.ringPacked : BACKEND_RING_FEATURES,
+    ringFeatures: ringFeatures(options),
     log: (message) => log(`${name}: ${message}`),
     onSession: (session) => {
       figures.connected(session);

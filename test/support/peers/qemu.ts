@@ -11,7 +11,7 @@ import { until } from './until.js';
 
 const QEMU = 'qemu-system-x86_64';
 const DEFAULT_MEMORY = '256M';
-const VIRTIO_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_rng'];
+const VIRTIO_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng'];
 /** Of errors that a test counts the guest's own look at its kernel log tells; a panic is printed anyway. */
 const KERNEL_COMMAND_LINE = 'rdinit=/init.sh console=ttyS0 quiet loglevel=1 panic=-1';
 
@@ -27,6 +27,8 @@ export interface QemuOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly programs?: Readonly<Record<string, string>>;
   readonly cpus?: number;
+  /** DMA of devices with `iommu_platform=on,ats=on` goes through an IOMMU, which translates for each what its driver has mapped. */
+  readonly iommu?: boolean;
   readonly memory?: string;
   readonly limitMs?: number;
   /** Where its control socket is to be: QMP. */
@@ -46,11 +48,20 @@ export function reconnectingDisk(id: string, socket: string, options: string): s
   return ['-chardev', chardev, '-device', `vhost-user-blk-pci,chardev=${id},${options}`];
 }
 
-function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY }: QemuOptions): string[] {
+/** A network card. Without MSI-X: with it QEMU 7.2 under TCG ends when the driver sets its interrupts up. */
+export function networkCard(id: string, socket: string, options = ''): string[] {
   return [
+    ...['-chardev', `socket,id=${id},path=${socket}`, '-netdev', `vhost-user,id=${id}-net,chardev=${id}`],
+    ...['-device', `virtio-net-pci,netdev=${id}-net,vectors=0${options}`],
+  ];
+}
+
+function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY, iommu = false }: QemuOptions): string[] {
+  return [
+    ...(iommu ? ['-device', 'intel-iommu,intremap=on,device-iotlb=on'] : []),
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(cpus), '-m', memory],
     ...['-object', `memory-backend-memfd,id=memory,size=${memory},share=on`],
-    ...['-machine', 'q35,memory-backend=memory'],
+    ...['-machine', `q35,memory-backend=memory${iommu ? ',kernel-irqchip=split' : ''}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
   ];
 }
@@ -62,10 +73,10 @@ function controlArgs({ control, incoming }: QemuOptions): string[] {
   ];
 }
 
-function bootArgs({ parts, programs = {}, settings = {} }: QemuOptions): string[] {
+function bootArgs({ parts, programs = {}, settings = {}, iommu = false }: QemuOptions): string[] {
   const { image, modulesFolder } = findCloudKernel()!;
   const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, programs });
-  const append = [KERNEL_COMMAND_LINE, ...guestArgs(parts, settings)].join(' ');
+  const append = [KERNEL_COMMAND_LINE, ...(iommu ? ['intel_iommu=on'] : []), ...guestArgs(parts, settings)].join(' ');
   return ['-kernel', image, '-initrd', initramfs, '-append', append];
 }
 
