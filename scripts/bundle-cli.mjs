@@ -17,6 +17,8 @@ const bundle = await rolldown({
   input: { ioregion: `${INTO}/main.js` },
   platform: 'node',
   external: (id, importer) => !unused(id, importer) && OUTSIDE.some((pattern) => pattern.test(id)),
+  // No module does anything on being loaded but the first: what is not used of the others is left out.
+  treeshake: { moduleSideEffects: false },
   plugins: [
     {
       name: 'unused',

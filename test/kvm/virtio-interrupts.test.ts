@@ -5,9 +5,9 @@ import {
   GsiRoutes,
   GsiWiring,
   type InterruptSink,
-  InterruptSource,
   IrqfdVectors,
   KvmSink,
+  openInterrupts,
 } from '#dist/src/virtio/interrupt/index.js';
 import { VirtioPciFunction } from '#dist/src/virtio/pci/index.js';
 import { CommonCfg, IsrStatus } from '#dist/src/virtio/spec/index.js';
@@ -119,7 +119,7 @@ describeWhere([kvmDevice], 'interrupts of a virtio function', () => {
       withGuest(guest, ({ driver, interrupts }) => {
         driver.enableMsix();
         driver.setVector(1, { address: ADDRESS, data: MSI_VECTOR });
-        InterruptSource.open(structuredClone(interrupts.share()!)).callQueue(0);
+        openInterrupts(structuredClone(interrupts.share()!)).callQueue(0);
         expectInterrupt(guest);
       });
     });
@@ -127,7 +127,7 @@ describeWhere([kvmDevice], 'interrupts of a virtio function', () => {
     it('INTA# stays asserted until ISR status is read', () => {
       const guest = guestWithPic();
       withGuest(guest, ({ driver, interrupts }) => {
-        InterruptSource.open(interrupts.share()!).callQueue(0);
+        openInterrupts(interrupts.share()!).callQueue(0);
         expectInterrupt(guest);
         expect(driver.readIsr()).toBe(IsrStatus.queue);
         expectExitPort(guest);

@@ -1,7 +1,7 @@
 /** A control that a transport drives from another thread: what the entry of its Worker calls. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { EventFd } from '../../native/index.js';
-import { InterruptSource } from '../interrupt/index.js';
+import { openInterrupts } from '../interrupt/index.js';
 import { andThen, type MaybePromise } from '../runner/index.js';
 import type { DeviceControl, QueueStart } from './device-control.js';
 import { type DeviceLog, stderrLog } from './log.js';
@@ -48,7 +48,7 @@ function toStart({ setup, kickFd }: WorkerQueue): QueueStart {
 function carryOut(control: ServedControl, request: ControlRequest): void {
   switch (request.type) {
     case 'activate':
-      control.activate(request.driverFeatures, request.queues.map(toStart), InterruptSource.open(request.interrupts));
+      control.activate(request.driverFeatures, request.queues.map(toStart), openInterrupts(request.interrupts));
       break;
     case 'start-queue':
       control.startQueue(toStart(request.queue));

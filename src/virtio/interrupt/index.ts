@@ -9,3 +9,4 @@ export { InterruptSource, type SharedInterrupts } from './interrupt-source.js';
 export { InterruptState } from './interrupt-state.js';
 export { IrqfdVectors } from './irqfd-vectors.js';
 export { KvmSink, type KvmSinkOptions, type VmInterrupts } from './kvm-sink.js';
+export { openInterrupts } from './open-interrupts.js';

@@ -2,7 +2,6 @@
 import { IsrStatus } from '../spec/index.js';
 import type { InterruptSink, SinkDescription } from './interrupt-sink.js';
 import { InterruptState, StateWord, VectorMessage, VectorWord } from './interrupt-state.js';
-import { openSink } from './open-sink.js';
 import { acquire, release } from './shared-lock.js';
 
 /** What a Worker needs to raise the same interrupts. */
@@ -26,10 +25,6 @@ export class InterruptSource {
     this.state = state;
     this.sink = sink;
     this.#message = new VectorMessage(state);
-  }
-
-  static open({ state, sink }: SharedInterrupts): InterruptSource {
-    return new InterruptSource(InterruptState.open(state), openSink(sink));
   }
 
   /** null where the sink works on this thread only. */

@@ -1,11 +1,13 @@
 /** The device's own state through a pipe: written by `save`, read to its end by `load`. */
-import { deserialize, serialize } from 'node:v8';
 import { type Fd, FdWatch, WatchEvent } from '../../../native/index.js';
 import { VhostUserRequestError } from '../../errors.js';
 
 /** Far more than any device here has. */
 const MAX_STATE_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 65536;
+
+/** Loaded when a state is moved for the first time: it brings all of Node's streams along, which servers do without. */
+const v8 = () => process.getBuiltinModule('node:v8');
 
 /** What is in the pipe. */
 interface Envelope {
@@ -36,7 +38,7 @@ export class StateTransfer {
 
   static save(pipe: Fd, deviceType: number, state: unknown): StateTransfer {
     const envelope: Envelope = { format: 'ioregion-device-state', version: 1, deviceType, state };
-    let rest: Uint8Array = serialize(envelope);
+    let rest: Uint8Array = v8().serialize(envelope);
     return new StateTransfer(pipe, WatchEvent.writable, (writable) => {
       rest = rest.subarray(writable.write(rest) ?? 0);
       return rest.length === 0;
@@ -81,7 +83,7 @@ export class StateTransfer {
 }
 
 function open(bytes: Uint8Array, deviceType: number): unknown {
-  const envelope = deserialize(bytes) as Partial<Envelope> | null;
+  const envelope = v8().deserialize(bytes) as Partial<Envelope> | null;
   if (envelope?.format !== 'ioregion-device-state' || envelope.version !== 1 || envelope.deviceType !== deviceType)
     throw new VhostUserRequestError('what came through the pipe is not the state of such a device');
   return envelope.state;

@@ -9,8 +9,8 @@ const module = new URL('../../../../dist/src/virtio/interrupt/index.js', import.
 /** Raises queue 0 again as soon as the last interrupt has been seen. */
 const RAISER = `
   const { workerData, parentPort } = require('node:worker_threads');
-  import(workerData.module).then(({ InterruptSource }) => {
-    const source = InterruptSource.open(workerData.interrupts);
+  import(workerData.module).then(({ openInterrupts }) => {
+    const source = openInterrupts(workerData.interrupts);
     const seen = new Int32Array(workerData.seen);
     for (let round = 0; round < workerData.rounds; round++) {
       source.callQueue(0);

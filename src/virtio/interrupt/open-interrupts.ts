@@ -1,12 +1,18 @@
-/** Opens a sink on another thread of the process that described it. All descriptors stay those of that thread. */
+/** Opens interrupts on another thread of the process that shares them. All descriptors stay those of that thread. */
 import { Interrupts } from '../../kvm/interrupts.js';
 import { EventFd } from '../../native/index.js';
 import { VmLink } from '../vm-link/index.js';
 import { EventfdSink, type InterruptWiring } from './eventfd-sink.js';
 import type { InterruptSink, PinDescription, SinkDescription } from './interrupt-sink.js';
+import { InterruptSource, type SharedInterrupts } from './interrupt-source.js';
+import { InterruptState } from './interrupt-state.js';
 import { KvmSink } from './kvm-sink.js';
 
-export function openSink(description: SinkDescription): InterruptSink {
+export function openInterrupts({ state, sink }: SharedInterrupts): InterruptSource {
+  return new InterruptSource(InterruptState.open(state), openSink(sink));
+}
+
+function openSink(description: SinkDescription): InterruptSink {
   if (description.kind === 'kvm') {
     const { vm, pinGsi } = description;
     return new KvmSink({ interrupts: new Interrupts({ number: vm }), vm, pinGsi });
