@@ -1,7 +1,9 @@
 /** `ioregion serve` on the command line: where it listens, what it tells, how it ends, and what it says of mistakes. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { native } from 'ioregion/native';
+import { connectUnix, native } from 'ioregion/native';
+import { MockFrontend } from 'ioregion/testing';
+import { decodeConfig, encodeConfig, FrontendRequest } from 'ioregion/vhost-user';
 import t, { type Test } from 'tap';
 import { heardAt } from '../support/peers/heard-at.js';
 import { Server } from '../support/peers/server.js';
@@ -11,6 +13,10 @@ import { runNode } from '../support/processes.js';
 import { CLI_PROGRAM } from '../support/program.js';
 
 const DISK_MIB = 1;
+/** Default of vhost-user-blk-pci. */
+const QEMU_RING = 128;
+/** seg_max of struct virtio_blk_config. */
+const SEG_MAX_OFFSET = 12;
 
 t.setTimeout(600_000);
 
@@ -30,6 +36,20 @@ t.test('a stale socket is replaced, one in use is not, and a server that ends re
   await first.crash();
   test.equal(await first.end(), 0);
   test.notOk(existsSync(socket), 'the socket has gone');
+});
+
+t.test('a disk asks for no requests that are longer than the rings of QEMU', async (test) => {
+  const folder = testFolder(test);
+  const path = (name: string) => join(folder, name);
+  const socket = path('blk');
+  await serve(test, ['blk', '--socket', socket, '--image', createImage(path('disk.img'), DISK_MIB)]);
+  const frontend = new MockFrontend(connectUnix(socket));
+  await frontend.negotiate();
+  const bytes = new Uint8Array(4);
+  const asked = encodeConfig({ offset: SEG_MAX_OFFSET, flags: 0, bytes });
+  const answer = decodeConfig((await frontend.ask(FrontendRequest.getConfig, asked)).payload);
+  test.equal(new DataView(answer.bytes.buffer, answer.bytes.byteOffset).getUint32(0, true), QEMU_RING - 2);
+  frontend.close();
 });
 
 t.test('metrics are JSON at a socket, and in a file', async (test) => {

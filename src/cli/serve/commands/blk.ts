@@ -2,6 +2,12 @@
 import { type Command, Option } from 'commander';
 import { addCommonOptions, type CommonOptions, parseInteger } from '../common-options.js';
 
+/**
+ * Drivers make requests as long as the disk says, in rings as long as the frontend says: QEMU makes them 128 descriptors long
+ * unless told otherwise, and two of those are not data.
+ */
+const MOST_SEGMENTS = 126;
+
 interface BlkOptions extends CommonOptions {
   readonly image: string;
   readonly readonly?: true;
@@ -37,8 +43,12 @@ export function addBlk(serve: Command): void {
       import('../serve.js'),
     ]);
     await run(options, () => {
-      const device = BlockDevice.open({ ...options, path: options.image });
+      const device = BlockDevice.open({ ...options, path: options.image, segMax: segMaxOf(options) });
       return [{ name: `disk ${options.image}`, device, hangUp: () => device.updateCapacity() }];
     });
   });
+}
+
+function segMaxOf({ queueSize }: BlkOptions): number {
+  return Math.min(queueSize - 2, MOST_SEGMENTS);
 }
