@@ -4,9 +4,15 @@ import { once } from 'node:events';
 
 const DEFAULT_LIMIT_MS = 120_000;
 const running = new Set<PeerProcess>();
-process.on('exit', () => {
+const killAll = () => {
   for (const peer of running) peer.kill();
-});
+};
+process.on('exit', killAll);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal); // to whoever else waits for it, or its usual end
+  });
 
 export interface PeerProcessOptions {
   readonly limitMs?: number;

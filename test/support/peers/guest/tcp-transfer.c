@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_WORDS = 32768, PATIENCE_S = 60 };
+enum { BUFFER_WORDS = 32768, PATIENCE_S = 240 };
 
 static uint64_t buffer[BUFFER_WORDS];
 
