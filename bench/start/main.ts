@@ -1,6 +1,7 @@
 /**
- * Cold start: how long `ioregion probe` takes, Node's own start included, and a region server's Worker until it is
- * ready. Medians; the status is 1 where one is beyond its limit.
+ * Cold start: how long `ioregion probe` takes, Node's own start included, how long `ioregion serve blk` until a frontend can
+ * connect and until it has its first answer, and a region server's Worker until it is ready. Medians; the status is 1 where
+ * one is beyond its limit. And the memory of a disk server that has nothing to do.
  *
  *     node dist/bench/start/main.js
  */
@@ -9,10 +10,13 @@ import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { RegionServerThread } from '../../src/ioregion/index.js';
 import { socketpair } from '../../src/native/index.js';
+import { DiskServer } from './disk-server.js';
 
 const RUNS = 10;
 const PROBE_LIMIT_MS = 150;
+const SERVE_LIMIT_MS = 150;
 const WORKER_LIMIT_MS = 100;
+const RESIDENT_LIMIT_MB = 80;
 const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.url));
 const DEVICE = { module: new URL('../../examples/counter-device.js', import.meta.url).href };
 
@@ -28,6 +32,27 @@ function timeProcess(args: readonly string[]): number {
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`node ${args.join(' ')} failed: ${stderr}`);
   return performance.now() - started;
+}
+
+async function timeServer(): Promise<number> {
+  const started = performance.now();
+  await using server = DiskServer.start(PROGRAM);
+  (await server.connect()).close();
+  return performance.now() - started;
+}
+
+async function timeAnswer(): Promise<number> {
+  const started = performance.now();
+  await using server = DiskServer.start(PROGRAM);
+  await server.ask();
+  return performance.now() - started;
+}
+
+/** Megabytes of a server that has had a frontend. */
+async function measureMemory() {
+  await using server = DiskServer.start(PROGRAM);
+  await server.ask();
+  return server.memory();
 }
 
 async function timeWorker(): Promise<number> {
@@ -67,7 +92,14 @@ function print(rows: readonly Row[]): void {
 const rows = [
   await measure('node, an empty script', Number.POSITIVE_INFINITY, () => timeProcess(['-e', ''])),
   await measure('ioregion probe', PROBE_LIMIT_MS, () => timeProcess([PROGRAM, 'probe'])),
+  await measure('ioregion serve blk until a frontend can connect', SERVE_LIMIT_MS, timeServer),
+  await measure('the same until its first answer', Number.POSITIVE_INFINITY, timeAnswer),
   await measure("a region server's Worker until it is ready", WORKER_LIMIT_MS, timeWorker),
 ];
 print(rows);
-process.exitCode = rows.every((row) => median(row) < row.limit) ? 0 : 1;
+const { resident, proportional } = await measureMemory();
+const small = resident < RESIDENT_LIMIT_MB;
+console.log(
+  `An idle disk server: ${resident} MB resident (limit ${RESIDENT_LIMIT_MB}), ${proportional} MB its share of it.`,
+);
+process.exitCode = small && rows.every((row) => median(row) < row.limit) ? 0 : 1;

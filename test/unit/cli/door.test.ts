@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { connectUnix, type Fd } from 'ioregion/native';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Door } from '#dist/src/cli/serve/door.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+
+const directory = temporaryDirectory();
+let doors = 0;
+
+function openDoor() {
+  const path = join(directory, String(doors++));
+  const door = Door.open('device', { path });
+  onTestFinished(() => door.close());
+  const connect = () => {
+    const connection = connectUnix(path);
+    onTestFinished(() => connection.close());
+    return connection;
+  };
+  return { door, connect };
+}
+
+function admitInto(admitted: Fd[]) {
+  onTestFinished(() => {
+    for (const connection of admitted) connection.close();
+  });
+  return (connection: Fd) => void admitted.push(connection);
+}
+
+test('whoever came before there was somebody to serve him is served, and so is whoever comes later', async () => {
+  const { door, connect } = openDoor();
+  const admitted: Fd[] = [];
+  connect();
+  await vi.waitFor(() => expect(door.waiting).toBe(1));
+  door.serve(admitInto(admitted));
+  connect();
+  await vi.waitFor(() => expect(admitted).toHaveLength(2));
+});
+
+test('whoever waits when the door closes finds his connection closed', async () => {
+  const { door, connect } = openDoor();
+  const connection = connect();
+  await vi.waitFor(() => expect(door.waiting).toBe(1));
+  door.close();
+  expect(connection.read(new Uint8Array(1))).toBe(0);
+});
