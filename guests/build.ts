@@ -13,7 +13,7 @@ const buildDirectory = join(guestsDirectory, 'build');
 /** For every C program here that runs on the host. */
 export const HOST_FLAGS = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Wshadow', '-Werror', '-pthread'];
 
-const FREESTANDING_FLAGS = [
+const freestandingFlags = (load: number, limit: number): string[] => [
   ...[
     '-O2',
     '-std=gnu11',
@@ -31,7 +31,7 @@ const FREESTANDING_FLAGS = [
   // There is no memset or memcpy to call.
   '-fno-tree-loop-distribute-patterns',
   ...['-mgeneral-regs-only', '-mno-red-zone', '-Wl,--build-id=none', '-Wl,-z,noexecstack', '-Wl,--oformat=binary'],
-  ...[`-Wl,--defsym=GUEST_LOAD=${LAYOUT.GUEST_LOAD}`, `-Wl,--defsym=GUEST_IMAGE_LIMIT=${LAYOUT.GUEST_IMAGE_LIMIT}`],
+  ...[`-Wl,--defsym=GUEST_LOAD=${load}`, `-Wl,--defsym=GUEST_IMAGE_LIMIT=${limit}`],
   ...['-T', join(libraryDirectory, 'guest.ld')],
 ];
 
@@ -59,13 +59,28 @@ export async function buildGuest(name: GuestName, mode: GuestMode): Promise<stri
     output: join(buildDirectory, `${name}-${code}.bin`),
     sources: await sourcesOf(name),
     includes: [libraryDirectory, ...(name === 'virtio' ? [virtioDirectory] : [])],
-    flags: [...FREESTANDING_FLAGS, ...CODE_FLAGS[code]],
+    flags: [...freestandingFlags(LAYOUT.GUEST_LOAD, LAYOUT.GUEST_IMAGE_LIMIT), ...CODE_FLAGS[code]],
+  });
+}
+
+/** Builds guests/kernel: what makes a kernel of a guest. Returns its path. */
+export async function buildKernelEntry(): Promise<string> {
+  const [load, limit] = [LAYOUT.GUEST_KERNEL_LOAD, LAYOUT.GUEST_KERNEL_IMAGE];
+  return compile({
+    output: join(buildDirectory, 'kernel-entry.bin'),
+    sources: [join(guestsDirectory, 'kernel', 'entry.S')],
+    includes: [libraryDirectory],
+    flags: [...freestandingFlags(load, limit), ...CODE_FLAGS['64']],
   });
 }
 
 /** Brings every image and the self-test up to date, for a machine that has no compiler. */
 export async function buildAll(): Promise<void> {
-  await Promise.all([...guestVariants().map(({ name, mode }) => buildGuest(name, mode)), buildSelftest()]);
+  await Promise.all([
+    ...guestVariants().map(({ name, mode }) => buildGuest(name, mode)),
+    buildSelftest(),
+    buildKernelEntry(),
+  ]);
 }
 
 /** Builds guests/host: the program that boots each guest and checks its exits. Returns its path. */

@@ -1,6 +1,7 @@
 /** The virtio guest: what it is asked to do, what it answers, and what it writes to the disk. */
 import { descriptorTables } from '../src/kvm/index.js';
 import { enterGuest, installGuest } from './boot.js';
+import { guestKernel } from './kernel.js';
 import { LAYOUT } from './layout.js';
 import { loadGuest } from './load.js';
 
@@ -55,6 +56,16 @@ const BAR_COUNT = 6;
 export async function installVirtioGuest(memory: Uint8Array, parameters: VirtioParameters): Promise<void> {
   installGuest(memory, await loadGuest('virtio'));
   memory.set(descriptorTables(LAYOUT.VIRTIO_DESCRIPTOR_TABLES, 64, 0), LAYOUT.VIRTIO_DESCRIPTOR_TABLES);
+  writeVirtioParameters(memory, parameters);
+}
+
+/** The guest as a kernel file, for a machine that boots those. */
+export function virtioKernel(parameters: VirtioParameters): Promise<Uint8Array> {
+  const prepare = (memory: Uint8Array): void => writeVirtioParameters(memory, parameters);
+  return guestKernel({ name: 'virtio', mode: 'long', prepare, parameters: PARAMETERS });
+}
+
+function writeVirtioParameters(memory: Uint8Array, parameters: VirtioParameters): void {
   const view = blockOf(memory);
   const values: readonly (readonly [number, number])[] = [
     [LAYOUT.VIRTIO_FLAGS, flagsOf(parameters)],

@@ -18,6 +18,11 @@
 /* From here on memory is the host's: parameter blocks, operation lists, samples. */
 #define GUEST_FREE 0x16000
 
+/* Of a guest as a kernel: the entry, and the image of low memory from GUEST_LOAD to the limit, which it copies there. */
+#define GUEST_KERNEL_LOAD 0x100000
+#define GUEST_KERNEL_IMAGE 0x101000
+#define GUEST_KERNEL_IMAGE_LIMIT 0x20000
+
 /* A guest ends with a 4-byte OUT of its status to this port; run again, it starts over with the same parameters. */
 #define GUEST_EXIT_PORT 0xf4
 #define GUEST_STATUS_OK 0

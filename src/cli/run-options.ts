@@ -1,7 +1,7 @@
 /** Option values of `ioregion run`, from text to descriptions. */
 import { InvalidArgumentError } from 'commander';
-import { isAttach } from '../vmm/attach/device-spec.js';
-import type { Attach, DiskDescription, NetDescription, Placement } from '../vmm/index.js';
+import { DEVICE_POLICIES, isAttach } from '../vmm/attach/device-spec.js';
+import type { Attach, DevicePolicy, DiskDescription, NetDescription, Placement } from '../vmm/index.js';
 import { parseCpus } from './cpu-list.js';
 
 const UNITS: Readonly<Record<string, number>> = { '': 2 ** 20, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -56,22 +56,29 @@ export function parsePin(text: string, before: readonly (readonly number[])[] = 
 }
 
 /** Settings that every device has. */
-const PLACEMENT = ['attach', 'cpus', 'spin'];
+const PLACEMENT = ['attach', 'cpus', 'spin', 'policy'];
 const NS_PER_US = 1000;
 const MAX_SPIN_US = 9999;
 
 function placement(settings: ReadonlyMap<string, string>): Placement {
-  const [attach, cpus, spin] = PLACEMENT.map((name) => settings.get(name));
+  const [attach, cpus, spin, policy] = PLACEMENT.map((name) => settings.get(name));
   return {
     ...(attach === undefined ? {} : { attach: parseAttach(attach) }),
     ...(cpus === undefined ? {} : { cpus: parseCpus(cpus) }),
     ...(spin === undefined ? {} : { spinNs: parseSpin(spin) }),
+    ...(policy === undefined ? {} : { policy: parsePolicy(policy) }),
   };
 }
 
 function parseAttach(text: string): Attach {
   if (!isAttach(text)) throw new InvalidArgumentError('It must be inline, thread, process or vhost-user:PATH.');
   return text;
+}
+
+function parsePolicy(text: string): DevicePolicy {
+  const policy = DEVICE_POLICIES.find((one) => one === text);
+  if (policy === undefined) throw new InvalidArgumentError(`policy must be ${DEVICE_POLICIES.join(', ')}.`);
+  return policy;
 }
 
 /** µs on the command line. ns. */

@@ -12,6 +12,8 @@ Where a device runs (--disk img,attach=thread and --net tap=t0,attach=thread; --
 The queues have a thread of their own each time. More settings:
   cpus=LIST               host CPUs of the device's threads, like 3 or 0-1 or 0+2; default: any
   spin=US                 thread and process: longest busy wait for a register access, µs; default 0, for small hosts
+  policy=WHAT             thread and process: what a device that has died leaves: all-ones (the default: the guest goes on
+                          without it), stop (the machine ends with the failure) or restart (a power cycle)
 `;
 
 export function registerRun(program: Command): void {

@@ -59,6 +59,13 @@ export class GuestStoppedError extends IoregionError {
   }
 }
 
+/** The thread of a device ended before its machine (`ERR_IOREGION_DEVICE_THREAD`). */
+export class DeviceThreadError extends IoregionError {
+  constructor(device: string, reason: string) {
+    super('ERR_IOREGION_DEVICE_THREAD', `the thread of the device "${device}" is gone: ${reason}`);
+  }
+}
+
 /** The process of a device did not start, or ended before its machine (`ERR_IOREGION_DEVICE_PROCESS`). */
 export class DeviceProcessError extends IoregionError {
   constructor(device: string, reason: string) {

@@ -5,6 +5,7 @@ export type {
   CustomDeviceOptions,
   DeviceDescriptions,
   DeviceFigures,
+  DevicePolicy,
   DiskDescription,
   NetDescription,
   Placement,

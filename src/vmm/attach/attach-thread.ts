@@ -3,6 +3,7 @@ import { RegionServerThread, type RegionServerThreadOptions } from '../../ioregi
 import { socketpair } from '../../native/index.js';
 import { IrqfdVectors } from '../../virtio/interrupt/index.js';
 import { FUNCTION_MODULE, type FunctionModuleOptions } from '../../virtio/pci/index.js';
+import { DeviceThreadError } from '../errors.js';
 import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
 import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
@@ -18,7 +19,16 @@ export async function attachThread(spec: DeviceSpec, context: AttachContext): Pr
     const regions = remoteRegions(spec).map(({ name, userData }) => ({ name, userData, device: { ...device } }));
     const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions, ...threadOptions(spec) });
     const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, 0, true);
+    let closing = false;
+    const gone = (reason: string): void => {
+      if (!closing) context.onFailure(new DeviceThreadError(spec.name, reason));
+    };
+    server.ended.then(
+      ({ end }) => gone(end.reason),
+      (error: Error) => gone(error.message),
+    );
     const close = async (): Promise<void> => {
+      closing = true;
       dispatcher.close();
       await server.close();
       irqfds.close();

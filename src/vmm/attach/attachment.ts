@@ -1,7 +1,7 @@
 /** What attaching a device needs of its machine, and gives to it. */
 import type { Vm } from '../../kvm/index.js';
 import type { GuestMemory } from '../../memory/index.js';
-import type { Memfd } from '../../native/index.js';
+import type { IoregionError, Memfd } from '../../native/index.js';
 import type { GsiRoutes } from '../../virtio/interrupt/index.js';
 import type { FunctionModuleOptions } from '../../virtio/pci/index.js';
 import type { SlotOptions } from '../board/board.js';
@@ -18,8 +18,8 @@ export interface AttachContext {
   readonly pinGsi: number | undefined;
   /** The file that the queues count in. */
   readonly figures: Memfd | null;
-  /** Called with what a device reports of its failures. */
-  readonly onFailure: (error: Error) => void;
+  /** The device is gone. */
+  readonly onFailure: (error: IoregionError) => void;
 }
 
 export interface Attachment {

@@ -16,6 +16,15 @@ export function isAttach(text: string): text is Attach {
 }
 
 /** Where a device runs, and how its threads do. The defaults suit a small host. */
+/**
+ * What becomes of a machine whose device is gone, because its process was killed or its thread died. `all-ones` (the default):
+ * the guest goes on without it, registers read as all ones. `stop`: the machine ends with the failure. `restart`: a power
+ * cycle, with a new process. (Reconnecting takes a device without state, which virtio devices are not.)
+ */
+export type DevicePolicy = 'all-ones' | 'stop' | 'restart';
+
+export const DEVICE_POLICIES = ['all-ones', 'stop', 'restart'] as const satisfies readonly DevicePolicy[];
+
 export interface Placement {
   /** Default `inline`. */
   readonly attach?: Attach;
@@ -23,6 +32,8 @@ export interface Placement {
   readonly cpus?: readonly number[];
   /** Placements `thread` and `process`: the longest busy wait for the next register access, ns. Default 0: none. */
   readonly spinNs?: number;
+  /** Placements `thread` and `process`. Default `all-ones`. */
+  readonly policy?: DevicePolicy;
 }
 
 export interface DeviceSpec extends Placement {

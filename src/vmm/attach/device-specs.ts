@@ -4,7 +4,14 @@ import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js'
 import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
 import { DeviceType } from '../../virtio/spec/index.js';
 import { MachineOptionError } from '../errors.js';
-import { type CustomDeviceOptions, type DeviceSpec, isAttach, type Placement, VHOST_USER } from './device-spec.js';
+import {
+  type CustomDeviceOptions,
+  DEVICE_POLICIES,
+  type DeviceSpec,
+  isAttach,
+  type Placement,
+  VHOST_USER,
+} from './device-spec.js';
 
 export type DiskDescription = BlockDeviceOptions & Placement;
 export type NetDescription = TapDeviceOptions & Placement;
@@ -21,6 +28,7 @@ export interface DeviceDescriptions {
   readonly devices?: readonly CustomDeviceOptions[];
 }
 
+const NOT_A_POLICY = `policy is ${DEVICE_POLICIES.join(', ')}`;
 const NOT_AN_ATTACH = 'attach is inline, thread, process, or vhost-user: and the path of a socket';
 const moduleOf = (name: string): string => new URL(`../../virtio/devices/${name}/index.js`, import.meta.url).href;
 /** Bytes of `struct virtio_blk_config`, `virtio_net_config` and `virtio_console_config`, as the devices have them. */
@@ -41,26 +49,27 @@ export function deviceSpecs({
     ...(rng === undefined || rng === false ? [] : [spec('rng', 'rng', undefined, 1, rng === true ? {} : rng)]),
     ...devices.map(({ name, attach = 'inline', ...rest }) => ({ ...rest, attach, name: name ?? rest.device.module })),
   ];
-  for (const { attach, name } of specs) {
+  for (const { attach, name, policy = 'all-ones' } of specs) {
+    if (!DEVICE_POLICIES.includes(policy)) throw new MachineOptionError(`${name}: ${NOT_A_POLICY}, not ${policy}`);
     if (!isAttach(attach)) throw new MachineOptionError(`${name}: ${NOT_AN_ATTACH}, not ${attach}`);
   }
   return specs;
 }
 
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
-function diskSpec({ attach, cpus, spinNs, ...options }: DiskDescription): DeviceSpec {
-  const placement = { attach, cpus, spinNs };
+function diskSpec({ attach, cpus, spinNs, policy, ...options }: DiskDescription): DeviceSpec {
+  const placement = { attach, cpus, spinNs, policy };
   const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), deviceType: DeviceType.block };
   if (attach?.startsWith(VHOST_USER)) return made;
   return { ...made, check: async () => await BlockDevice.open(options).close() };
 }
 
-function netSpec({ attach, cpus, spinNs, ...options }: NetDescription): DeviceSpec {
-  return spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, { attach, cpus, spinNs });
+function netSpec({ attach, cpus, spinNs, policy, ...options }: NetDescription): DeviceSpec {
+  return spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, { attach, cpus, spinNs, policy });
 }
 
-function consoleSpec({ attach, cpus, spinNs, ...options }: PlainConsoleOptions & Placement): DeviceSpec {
-  return spec('console', 'console', options, consoleQueues(options), { attach, cpus, spinNs });
+function consoleSpec({ attach, cpus, spinNs, policy, ...options }: PlainConsoleOptions & Placement): DeviceSpec {
+  return spec('console', 'console', options, consoleQueues(options), { attach, cpus, spinNs, policy });
 }
 
 /** What a placement leaves open is undefined, or missing. */
@@ -71,11 +80,12 @@ function spec(
   name: string,
   options: unknown,
   queues: number,
-  { attach = 'inline', cpus, spinNs }: Placed,
+  { attach = 'inline', cpus, spinNs, policy }: Placed,
 ): DeviceSpec {
   const device = { module: moduleOf(kind), options };
   const threads = { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
-  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach, ...threads };
+  const ending = policy === undefined ? {} : { policy };
+  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach, ...threads, ...ending };
 }
 
 /** Several ports, or names, bring control queues with them. */

@@ -1,5 +1,6 @@
 /** Devices of a machine, each where its description says. */
 
+import type { IoregionError } from '../../native/index.js';
 import { functionBars } from '../../virtio/pci/index.js';
 import { QueueFigures } from '../../virtio/runner/index.js';
 import { MachineOptionError } from '../errors.js';
@@ -11,10 +12,17 @@ import { attachThread } from './attach-thread.js';
 import { attachVhostUser } from './attach-vhost-user.js';
 import { AttachedDevice, figuresFile } from './attached-device.js';
 import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
-import { type DeviceSpec, VHOST_USER } from './device-spec.js';
+import { type DevicePolicy, type DeviceSpec, VHOST_USER } from './device-spec.js';
 
 export type { AttachedDevice, DeviceFigures } from './attached-device.js';
-export { type Attach, type CustomDeviceOptions, type DeviceSpec, isAttach, type Placement } from './device-spec.js';
+export {
+  type Attach,
+  type CustomDeviceOptions,
+  type DevicePolicy,
+  type DeviceSpec,
+  isAttach,
+  type Placement,
+} from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
 
 const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
@@ -29,13 +37,18 @@ export async function checkDevices(specs: readonly DeviceSpec[]): Promise<void> 
   for (const { check } of specs) await check?.();
 }
 
+/** What all devices need of their machine. */
+export interface MachineContext extends Pick<AttachContext, 'vm' | 'memory' | 'routes'> {
+  readonly onFailure: (error: IoregionError, policy: DevicePolicy) => void;
+}
+
 /**
  * Attaches the devices in the slots from 1 on; `closing` gets what must happen at the end.
  * @throws what the devices throw
  */
 export async function attachDevices(
   specs: readonly DeviceSpec[],
-  context: Omit<AttachContext, 'bars' | 'pinGsi' | 'figures'>,
+  { onFailure, ...context }: MachineContext,
   closing: (() => Promise<void>)[],
 ): Promise<AttachedDevice[]> {
   const allocator = new BarAllocator();
@@ -45,13 +58,14 @@ export async function attachDevices(
     const bars = allocator.place(functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false }));
     const pinGsi = index < Gsi.pciCount ? Gsi.firstPci + index : undefined;
     const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
+    const failed = (error: IoregionError): void => onFailure(error, spec.policy ?? 'all-ones');
     const file = figuresFile(spec);
     const figures = file === null ? null : QueueFigures.open(file.number, queues);
     closing.push(async () => {
       figures?.close();
       file?.close();
     });
-    const attachment = await attach(spec, { ...context, bars, pinGsi, figures: file });
+    const attachment = await attach(spec, { ...context, bars, pinGsi, figures: file, onFailure: failed });
     closing.push(() => attachment.close());
     attached.push(new AttachedDevice(spec, { slot: index + 1, ...attachment.slot }, figures));
   }

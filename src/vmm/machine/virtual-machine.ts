@@ -2,7 +2,13 @@
 import { KvmStats } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import { type AttachedDevice, attachDevices, checkDevices, type DeviceFigures } from '../attach/index.js';
+import {
+  type AttachedDevice,
+  attachDevices,
+  checkDevices,
+  type DeviceFigures,
+  type DevicePolicy,
+} from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
@@ -166,8 +172,15 @@ export class VirtualMachine {
   }
 
   #attachContext({ vm, memory }: Hardware) {
-    const { onDeviceFailure } = this.#description;
-    return { vm, memory, routes: GsiRoutes.create(vm), onFailure: onDeviceFailure };
+    const onFailure = (error: IoregionError, policy: DevicePolicy): void => this.#onDeviceFailure(error, policy);
+    return { vm, memory, routes: GsiRoutes.create(vm), onFailure };
+  }
+
+  #onDeviceFailure(error: IoregionError, policy: DevicePolicy): void {
+    if (this.#on === null) return;
+    if (policy === 'stop') return void this.#end({ reason: 'failed', error });
+    this.#description.onDeviceFailure(error);
+    if (policy === 'restart') void this.reset().catch(() => {});
   }
 
   async #powerOff(): Promise<void> {
