@@ -54,7 +54,7 @@ export interface FdBinding {
   timerfdSet(fd: number, valueNs: number, intervalNs: number): void;
   /** [read end, write end], O_CLOEXEC. */
   pipe(): [number, number];
-  /** [st_dev, st_ino, st_size]: what tells one open file from another. */
+  /** st_dev, st_ino and st_size: what tells one open file from another. */
   fileIdentity(fd: number): [bigint, bigint, bigint];
   /** FIONREAD / SIOCINQ: bytes waiting to be read. */
   pendingBytes(fd: number): number;
