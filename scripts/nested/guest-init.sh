@@ -32,8 +32,9 @@ if [ "$(argument test.reboot)" = once ]; then
   umount /mnt
 fi
 
-check 'all vCPUs are up' [ "$(grep -c ^processor /proc/cpuinfo)" = "$(argument test.cpus)" ]
-for disk in vda vdb vdc vdd; do check "the file system of $disk is as it was made, and takes a write" disk_works $disk; done
+cpus=$(argument test.cpus)
+check 'all vCPUs are up' [ "$(grep -c ^processor /proc/cpuinfo)" = "${cpus:-1}" ]
+for disk in $(cd /sys/block && echo vd?); do check "the file system of $disk is as it was made, and takes a write" disk_works $disk; done
 random() { [ "$(dd if=/dev/hwrng bs=32 count=1 | md5sum)" != "$(dd if=/dev/zero bs=32 count=1 | md5sum)" ]; }
 check 'the entropy device gives random numbers' random
 if [ -n "$(argument test.ping)" ]; then

@@ -26,6 +26,19 @@ export function makeLinuxGuest() {
   for (let disk = 0; disk < DISKS; disk++) makeDisk(join(LINUX_GUEST, `disk-${disk}.img`));
 }
 
+const BOOT_INIT = `#!/bin/busybox sh
+/bin/busybox echo '# up'
+/bin/busybox poweroff -f
+`;
+
+/** What bench-boot.mjs boots: a stock kernel, an initramfs that says so and switches off, and a disk. */
+export function makeBootGuest(directory) {
+  const kernel = kernelVersion();
+  copyFileSync(kernelImage(kernel), join(directory, 'vmlinuz'));
+  makeInitramfs(join(directory, 'initramfs'), { kernel, modules: [], init: BOOT_INIT });
+  makeDisk(join(directory, 'disk.img'));
+}
+
 /** An ext4 file system with a file and its checksum. */
 function makeDisk(image) {
   const tree = mkdtempSync(join(tmpdir(), 'ioregion-disk-'));

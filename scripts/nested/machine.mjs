@@ -72,10 +72,21 @@ function complain(outcome, consoleFile, seconds) {
 
 /**
  * Runs `command` in the machine, its output on this process's own, and returns its status (124: time limit, 125: the
- * machine died). `fetch` are absolute paths that are then found under `into`.
+ * machine died). `fetch` are absolute paths that are then found under `into`; `programs` and `trees` are of this host, beside Node and
+ * the project.
  */
 export async function runNested(command, options = {}) {
-  const { seconds = 600, cpus = 2, memoryMib = 1536, cwd = PROJECT, environment = {}, fetch = [], into } = options;
+  const {
+    seconds = 600,
+    cpus = 2,
+    memoryMib = 1536,
+    cwd = PROJECT,
+    environment = {},
+    fetch = [],
+    into,
+    programs,
+    trees,
+  } = options;
   mkdirSync(CACHE, { recursive: true });
   const directory = mkdtempSync(join(CACHE, 'run-'));
   const files = { results: join(directory, 'results.tar'), console: join(directory, 'console') };
@@ -86,6 +97,8 @@ export async function runNested(command, options = {}) {
       command,
       cwd,
       fetch,
+      programs,
+      trees,
     });
     for (const file of [files.results, files.console]) writeFileSync(file, '');
     truncateSync(files.results, RESULTS_BYTES);

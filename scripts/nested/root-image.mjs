@@ -1,13 +1,32 @@
 // The root file system of the nested machine: busybox, this Node, and the project at the path it has here.
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { run } from './host.mjs';
 
 const FOLDERS = ['bin', 'proc', 'sys', 'dev', 'tmp', 'run', 'root', 'etc', 'usr/bin', 'lib64'];
 const SPARE_MIB = 256;
 /** Of the project, what tests never read; of its packages, the largest that they never load. */
 const LEFT_OUT = ['.git', '.nested', '.tap', 'build-asan', 'node_modules'];
-const PACKAGES_LEFT_OUT = ['.cache', '@biomejs', '@typescript', 'dependency-cruiser', 'typescript', 'tshy'];
+const PACKAGES_LEFT_OUT = [
+  '.cache',
+  'typedoc',
+  '@shikijs',
+  '@gerrit0',
+  '@biomejs',
+  '@typescript',
+  'dependency-cruiser',
+  'typescript',
+  'tshy',
+];
 
 /** Runs the command, then leaves its status and the files asked for as a tar archive on the second disk. */
 const init = ({ cwd, fetch }) => `#!/bin/busybox sh
@@ -45,23 +64,26 @@ function copyChildren(from, to, leftOut) {
   for (const name of readdirSync(from)) if (!leftOut.includes(name)) copyTree(join(from, name), join(to, name));
 }
 
-/** The shared libraries of Node and of the addons that vitest loads, at the paths they have here. */
-function copyLibraries(project, to) {
+/** The shared libraries of programs, and of the addons that vitest loads, at the paths they have here. */
+function copyLibraries(project, programs, to) {
   const addons = readdirSync(join(project, 'node_modules'), { recursive: true }).filter((name) =>
     name.endsWith('.node'),
   );
-  const files = [process.execPath, ...addons.map((name) => join(project, 'node_modules', name))];
+  const files = [...programs, ...addons.map((name) => join(project, 'node_modules', name))];
   for (const path of new Set(run('ldd', files).match(/\/[^ :\n]+(?= \(0x)/g))) {
     mkdirSync(join(to, dirname(path)), { recursive: true });
     copyFileSync(path, join(to, path));
   }
 }
 
-function populate(tree, { project, environment, command, cwd, fetch }) {
+function populate(tree, { project, environment, command, cwd, fetch, programs = [], trees = [] }) {
   for (const folder of FOLDERS) mkdirSync(join(tree, folder), { recursive: true });
   copyFileSync(run('which', ['busybox']).trim(), join(tree, 'bin/busybox'));
   copyFileSync(process.execPath, join(tree, 'usr/bin/node'));
-  copyLibraries(project, tree);
+  const copied = programs.map((name) => run('which', [name]).trim());
+  for (const path of copied) copyFileSync(path, join(tree, 'usr/bin', basename(path)));
+  for (const path of trees) if (existsSync(path)) copyTree(path, join(tree, path));
+  copyLibraries(project, [process.execPath, ...copied], tree);
   copyChildren(project, join(tree, project), LEFT_OUT);
   copyChildren(join(project, 'node_modules'), join(tree, project, 'node_modules'), PACKAGES_LEFT_OUT);
   writeFileSync(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');

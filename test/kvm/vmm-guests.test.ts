@@ -173,8 +173,8 @@ async function busyMachine(policy: NonNullable<DiskDescription['policy']>) {
     kernel: await diskKernel(ENDLESS),
     memory: MEMORY,
     disks: [{ path: emptyDisk(2 ** 31), attach: 'process', policy }],
-    onDeviceFailure: (failure) => void failures.push(failure),
   });
+  machine.on('failure', (failure) => void failures.push(failure));
   await machine.start({ signal: AbortSignal.timeout(120_000 * PATIENCE) });
   await vi.waitFor(() => expect(popped(machine)).toBeGreaterThan(20), WAIT);
   const [device] = deviceProcesses();

@@ -49,14 +49,20 @@ describeWhere([kvmDevice], 'a machine', () => {
     expect(await run([...readConfig, ...EXIT], { cpus: 2 })).toEqual({ reason: 'debug-exit', code: 0x0008_1b36 });
   });
 
-  it('lets accesses that no device takes read as all ones, and counts them', async () => {
+  it('lets accesses that no device takes read as all ones, counts them, and tells those who listen', async () => {
     const made = machine([0xa1, ...little(0xf000_0000, 4), ...EXIT]);
+    const told: unknown[] = [];
+    made.on('exit', (exit, vcpu) => void told.push([exit.reason, vcpu]));
+    made.on('state', (state) => void told.push(state));
+    made.on('end', ({ reason }) => void told.push(reason));
     await made.start();
     expect(await made.ended).toEqual({ reason: 'debug-exit', code: 0xffff_ffff });
     expect(made.metrics()).toMatchObject({
       exits: { KVM_EXIT_MMIO: 1 },
       regions: { 'debug-exit': { reads: 0, writes: 1 } },
     });
+    const all = ['starting', 'running', ['KVM_EXIT_MMIO', 0], 'stopping', 'off', 'debug-exit'];
+    await vi.waitFor(() => expect(told).toEqual(all));
   });
 
   it('passes on what its guest says on the serial port before it ends', async () => {

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import { kvmDevice } from '../support/requirements.js';
 import { testWhere } from './where.js';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../examples/minimal-vmm.js', import.meta.url));
 const GUEST = process.env.IOREGION_LINUX_GUEST;
 const LIMIT_MS = 60_000 * PATIENCE;
 const MEMORY = 192 * 2 ** 20;
@@ -32,13 +33,19 @@ function testLinux(name: string, body: (test: Test) => Promise<void>): void {
   else void t.test(name, { skip: 'a stock kernel boots on the nested machine: npm run test:nested' }, body);
 }
 
-/** A copy of the disks, placed in each of the four ways. */
-async function placedDisks(test: Test): Promise<{ readonly path: string; readonly attach: string }[]> {
+/** Paths of copies of the disks, in a directory of their own. */
+function copiedDisks(test: Test): string[] {
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-linux-'));
   test.teardown(() => rmSync(directory, { recursive: true }));
   const disks = [0, 1, 2, 3].map((index) => join(directory, `disk-${index}.img`));
   for (const [index, disk] of disks.entries()) copyFileSync(`${GUEST}/disk-${index}.img`, disk);
-  const socket = join(directory, 'backend');
+  return disks;
+}
+
+/** A copy of the disks, placed in each of the four ways. */
+async function placedDisks(test: Test): Promise<{ readonly path: string; readonly attach: string }[]> {
+  const disks = copiedDisks(test);
+  const socket = join(dirname(disks[0]!), 'backend');
   const backend = new NodeProcess(PROGRAM, ['serve', 'blk', '--socket', socket, '--image', disks[3]!], {
     timeoutMs: 2 * LIMIT_MS,
   });
@@ -73,7 +80,27 @@ testLinux('ioregion run boots Linux on one vCPU, with disks in all four placemen
   test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
 });
 
-testLinux('a machine with two vCPUs restarts, pauses, pings over a TAP, and powers off', async (test) => {
+/** For continuous integration, which has the time for one boot. */
+const isShort = process.env.IOREGION_SHORT === '1';
+if (isShort) t.comment('short: the boot above is the only one');
+
+function testLinuxAtLength(name: string, body: (test: Test) => Promise<void>): void {
+  if (!isShort) testLinux(name, body);
+}
+
+testLinuxAtLength(
+  'the VMM of examples/minimal-vmm boots Linux to user space, with a device of its own',
+  async (test) => {
+    const [disk] = copiedDisks(test);
+    const run = new NodeProcess(EXAMPLE, [`${GUEST}/vmlinuz`, `${GUEST}/initramfs`, disk!], { timeoutMs: LIMIT_MS });
+    const { code, stdout, stderr } = await run.exited;
+    report(test, stdout, 3);
+    test.match(stdout, /the machine ended: power-off/);
+    test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
+  },
+);
+
+testLinuxAtLength('a machine with two vCPUs restarts, pauses, pings over a TAP, and powers off', async (test) => {
   const disks = (await placedDisks(test)) as DiskDescription[];
   const output = new PassThrough();
   let console = '';

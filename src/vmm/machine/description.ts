@@ -23,8 +23,6 @@ export interface MachineDescription extends DeviceDescriptions {
   readonly serial?: SerialStreams;
   /** What a guest that reboots gets: an end with reason `reset` (the default), or a machine that starts anew. */
   readonly onReset?: 'end' | 'restart';
-  /** Hears of devices that ended although the machine goes on, without them. Default: a warning of the process. */
-  readonly onDeviceFailure?: (failure: Error) => void;
 }
 
 /** The serial port is the console; a reboot leaves by the keyboard controller, a panic reboots at once. */
@@ -39,7 +37,6 @@ export interface CheckedDescription {
   readonly affinity: readonly (readonly number[])[];
   readonly serial: SerialStreams | null;
   readonly restarts: boolean;
-  readonly onDeviceFailure: (failure: Error) => void;
   readonly devices: readonly DeviceSpec[];
 }
 
@@ -69,7 +66,6 @@ export function checkDescription(description: MachineDescription): CheckedDescri
     affinity,
     serial: serial ?? null,
     restarts: onReset === 'restart',
-    onDeviceFailure: description.onDeviceFailure ?? ((failure) => process.emitWarning(failure)),
     devices,
   };
 }

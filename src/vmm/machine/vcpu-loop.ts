@@ -4,14 +4,13 @@ import { RegionFailure } from '../../ioregion/index.js';
 import { describeExit, type Vcpu, type VcpuExit, type VcpuState } from '../../kvm/index.js';
 import { IoregionError } from '../../native/index.js';
 import { GuestStoppedError } from '../errors.js';
-import type { ExitCounts } from '../metrics/exit-counts.js';
 import type { MachineEnd } from './machine-end.js';
 
 const SYSTEM_EVENT_RESET = 2;
 
 export class VcpuLoop {
   readonly #vcpu: Vcpu;
-  readonly #counts: ExitCounts;
+  readonly #onExit: (exit: VcpuExit) => void;
   readonly #onEnd: (end: MachineEnd) => void;
   #ended = false;
   /** While the machine is paused: who waits for this vCPU to be out of the guest. */
@@ -20,9 +19,10 @@ export class VcpuLoop {
   #atGate: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
-  constructor(vcpu: Vcpu, counts: ExitCounts, onEnd: (end: MachineEnd) => void) {
+  /** `onExit` hears of each exit that no device took. */
+  constructor(vcpu: Vcpu, onExit: (exit: VcpuExit) => void, onEnd: (end: MachineEnd) => void) {
     this.#vcpu = vcpu;
-    this.#counts = counts;
+    this.#onExit = onExit;
     this.#onEnd = onEnd;
   }
 
@@ -74,7 +74,7 @@ export class VcpuLoop {
       return;
     }
     const exit = await this.#vcpu.run();
-    this.#counts.count(exit.reason);
+    this.#onExit(exit);
     const end = endOf(exit, this.#vcpu);
     if (end !== null) this.#end(end);
   }

@@ -1,5 +1,5 @@
 /** A machine, from its description to its end. */
-import { KvmStats } from '../../kvm/index.js';
+import { KvmStats, type Vcpu, type VcpuExit } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
 import {
@@ -17,10 +17,9 @@ import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.
 import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
+import { MachineEmitter, type MachineState } from './machine-events.js';
 import { VcpuLoop } from './vcpu-loop.js';
 import { type CloseList, createVcpus } from './vcpus.js';
-
-export type MachineState = 'off' | 'starting' | 'running' | 'paused' | 'stopping';
 
 export interface StartOptions {
   /** Stops the machine when it aborts. */
@@ -40,10 +39,13 @@ interface PoweredOn {
  * Belongs to a thread with an event loop. Nothing is shared between machines: several may run in one process.
  *
  *     const machine = new VirtualMachine({ kernel: 'vmlinuz', serial: { output: process.stdout } });
- *     await machine.start();
+ *     machine.on('failure', (error) => console.error(error.code));
+ *     await machine.start({ signal: AbortSignal.timeout(60_000) });
  *     const { reason } = await machine.ended;
+ *
+ * Events: see MachineEvents.
  */
-export class VirtualMachine {
+export class VirtualMachine extends MachineEmitter {
   readonly #description: CheckedDescription;
   readonly #counts = new ExitCounts();
   readonly #meters = createBoardMeters();
@@ -59,6 +61,7 @@ export class VirtualMachine {
 
   /** @throws MachineOptionError */
   constructor(description: MachineDescription) {
+    super();
     this.#description = checkDescription(description);
   }
 
@@ -83,6 +86,7 @@ export class VirtualMachine {
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
+    void this.#ended.then((end) => this.tell('end', end));
     const stop = (): void => void this.stop();
     signal?.addEventListener('abort', stop, { once: true });
     void this.#ended.then(() => signal?.removeEventListener('abort', stop));
@@ -97,14 +101,14 @@ export class VirtualMachine {
   /** Stops all vCPUs where they are. @throws MachineStateError where it does not run */
   async pause(): Promise<void> {
     this.#require('pause', 'running');
-    this.#state = 'paused';
+    this.#enter('paused');
     await Promise.all(this.#on!.loops.map((loop) => loop.pause()));
   }
 
   /** @throws MachineStateError where it is not paused */
   resume(): void {
     this.#require('resume', 'paused');
-    this.#state = 'running';
+    this.#enter('running');
     for (const loop of this.#on!.loops) loop.resume();
   }
 
@@ -145,7 +149,7 @@ export class VirtualMachine {
   }
 
   async #powerOn(): Promise<void> {
-    this.#state = 'starting';
+    this.#enter('starting');
     const began = performance.now();
     const closing: CloseList = [];
     const undo = new Disposables();
@@ -158,17 +162,25 @@ export class VirtualMachine {
       const vcpus = await createVcpus(this.#description, { ...hardware, board: { ...hardware.board, slots } }, closing);
       const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
       for (const one of stats) closing.push(async () => one?.close());
-      const loops = vcpus.map((vcpu) => new VcpuLoop(vcpu, this.#counts, (end) => void this.#end(end)));
+      const loops = vcpus.map((vcpu) => this.#loopOf(vcpu));
       this.#on = { hardware, loops, devices, stats, closing };
-      this.#state = 'running';
+      this.#enter('running');
       this.#startMs = performance.now() - began;
       for (const loop of loops) loop.start();
       if (this.#stopping) await this.#end({ reason: 'stopped' });
     } catch (error) {
       await closeAll(closing);
-      this.#state = 'off';
+      this.#enter('off');
       throw error;
     }
+  }
+
+  #loopOf(vcpu: Vcpu): VcpuLoop {
+    const onExit = (exit: VcpuExit): void => {
+      this.#counts.count(exit.reason);
+      this.tell('exit', exit, vcpu.id);
+    };
+    return new VcpuLoop(vcpu, onExit, (end) => void this.#end(end));
   }
 
   #attachContext({ vm, memory }: Hardware) {
@@ -179,12 +191,12 @@ export class VirtualMachine {
   #onDeviceFailure(error: IoregionError, policy: DevicePolicy): void {
     if (this.#on === null) return;
     if (policy === 'stop') return void this.#end({ reason: 'failed', error });
-    this.#description.onDeviceFailure(error);
+    if (!this.tell('failure', error)) process.emitWarning(error);
     if (policy === 'restart') void this.reset().catch(() => {});
   }
 
   async #powerOff(): Promise<void> {
-    this.#state = 'stopping';
+    this.#enter('stopping');
     const on = this.#on!;
     const { loops, closing } = on;
     this.#on = null;
@@ -193,7 +205,7 @@ export class VirtualMachine {
       await Promise.all(loops.map((loop) => loop.close()));
     } finally {
       await closeAll(closing).finally(() => {
-        this.#state = 'off';
+        this.#enter('off');
       });
     }
   }
@@ -214,6 +226,11 @@ export class VirtualMachine {
     if (request.kind === 'debug-exit') void this.#end({ reason: 'debug-exit', code: request.code });
     else if (request.kind === 'reset' && this.#description.restarts) void this.reset().catch(() => {});
     else void this.#end({ reason: request.kind });
+  }
+
+  #enter(state: MachineState): void {
+    this.#state = state;
+    this.tell('state', state);
   }
 
   #require(action: string, ...states: MachineState[]): void {

@@ -44,7 +44,11 @@ function loop() {
   const vcpu = new ScriptedVcpu();
   const ends: MachineEnd[] = [];
   const counts = new ExitCounts();
-  const running = new VcpuLoop(vcpu as unknown as Vcpu, counts, (end) => ends.push(end));
+  const running = new VcpuLoop(
+    vcpu as unknown as Vcpu,
+    ({ reason }) => counts.count(reason),
+    (end) => ends.push(end),
+  );
   running.start();
   return { vcpu, ends, counts, running };
 }
