@@ -3,7 +3,7 @@ import type { RegisterDevice } from '../../ioregion/device.js';
 import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { Interrupts } from '../../kvm/interrupts.js';
-import { createVhostUserFunction, type VhostUserFunctionOptions } from '../../vhost-user/index.js';
+import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
 import { createFunction, type FunctionModuleOptions } from '../../virtio/pci/index.js';
 import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
 import { Cmos } from '../devices/cmos.js';
@@ -69,7 +69,10 @@ function place(name: string, space: 'mmio' | 'pio', { start, end }: Range): Omit
 export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> {
   const bus = new PciBus();
   const { meters } = options;
-  for (const slot of options.slots) bus.plug(slot.slot, meteredFunction(meters, slot.slot, await functionOf(slot)));
+  const functions = await Promise.all(options.slots.map(functionOf));
+  for (const [index, { slot }] of options.slots.entries()) {
+    bus.plug(slot, meteredFunction(meters, slot, functions[index]!));
+  }
   const devices = [
     ports(options, bus),
     metered(meters, 'pci-ecam', new Ecam(bus)),
@@ -81,9 +84,10 @@ export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> 
 
 async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction> {
   if (here !== undefined) return await createFunction(here, NO_CONTEXT);
-  return elsewhere === undefined
-    ? await createVhostUserFunction(vhostUser!, NO_CONTEXT)
-    : openForwardedFunction(elsewhere);
+  if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
+  // Loaded for those that need it: half of the modules of a board would be its.
+  const { createVhostUserFunction } = await import('../../vhost-user/index.js');
+  return await createVhostUserFunction(vhostUser!, NO_CONTEXT);
 }
 
 /** Accesses to the BARs of a slot are counted apart: the name of its meter. */
