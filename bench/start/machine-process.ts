@@ -32,7 +32,10 @@ async function startParts(): Promise<number> {
   await import('../../src/vmm/index.js');
   const { GuestMemory } = await import('../../src/memory/index.js');
   const workerData = { paths, memory: GuestMemory.create(MEMORY).share() };
-  const worker = new Worker(new URL('./machine-board.js', import.meta.url), { workerData });
+  const worker = new Worker(new URL('./machine-board.js', import.meta.url), {
+    workerData,
+    resourceLimits: { maxYoungGenerationSizeMb: 3 },
+  });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   return performance.now();
 }

@@ -44,6 +44,9 @@ interface Pending {
   reject(error: Error): void;
 }
 
+/** Of the heap of the Worker, which allocates little: V8's own choice keeps some MiB from loading its modules. */
+const YOUNG_MIB = 3;
+
 export class Vcpu {
   /** KVM's number of the vCPU. */
   readonly id: number;
@@ -71,7 +74,10 @@ export class Vcpu {
       cpus: options.cpus ?? null,
       exitHandler: options.exitHandler ?? null,
     };
-    this.#worker = new Worker(new URL('./vcpu-worker.js', import.meta.url), { workerData: data });
+    this.#worker = new Worker(new URL('./vcpu-worker.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
   }
 

@@ -1,7 +1,7 @@
 /** Raises the interrupts of one function, from whatever thread notices that there is something to say. */
 import { IsrStatus } from '../spec/index.js';
 import type { InterruptSink, SinkDescription } from './interrupt-sink.js';
-import { InterruptState, StateWord, VectorMessage, VectorWord } from './interrupt-state.js';
+import { type InterruptState, StateWord, VectorMessage, VectorWord } from './interrupt-state.js';
 import { acquire, release } from './shared-lock.js';
 
 /** What a Worker needs to raise the same interrupts. */

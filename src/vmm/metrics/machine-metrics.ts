@@ -18,7 +18,7 @@ export interface MachineMetrics {
   readonly devices: readonly DeviceFigures[];
   /** Bytes of this process, guest memory included. */
   readonly residentBytes: number;
-  /** Bytes of this process that no other shares (Pss), without guest memory: what the VMM itself costs. 0: unknown. */
+  /** Resident bytes of this process without guest memory, the pages of its program included. 0: unknown. */
   readonly vmmBytes: number;
   /** Bytes of guest memory. */
   readonly guestMemoryBytes: number;

@@ -87,6 +87,6 @@ describe('meters of regions', () => {
       startMs: 0,
     });
     expect(vmmBytes).toBeGreaterThan(2 ** 20);
-    expect(vmmBytes).toBeLessThanOrEqual(residentBytes * 1.5);
+    expect(vmmBytes).toBeLessThanOrEqual(residentBytes);
   });
 });
