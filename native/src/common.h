@@ -28,6 +28,7 @@ bool register_socket(napi_env env, napi_value exports);
 bool register_fd_passing(napi_env env, napi_value exports);
 bool register_thread(napi_env env, napi_value exports);
 bool register_dispatcher(napi_env env, napi_value exports);
+bool register_loopback_caller(napi_env env, napi_value exports);
 bool register_vcpu(napi_env env, napi_value exports);
 bool register_order_group(napi_env env, napi_value exports);
 bool register_server(napi_env env, napi_value exports);

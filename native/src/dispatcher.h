@@ -14,4 +14,7 @@ struct dispatcher {
   struct watchdog watchdog;
 };
 
+struct args;
+struct dispatcher *arg_dispatcher(const struct args *args, size_t index);
+
 #endif

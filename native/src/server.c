@@ -1,60 +1,18 @@
-/*
- * The device side of one region fd. `exchange` writes the last responses and waits for the next commands in one call
- * from JavaScript: two system calls per access, one per 64 posted writes.
- */
-#include "common.h"
-#include "order_group.h"
+#include "server.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGE_BYTES 32
-#define BATCH 64
 /* After this many fruitless spins in a row the server only spins every SPIN_RETRY exchanges. */
 #define SPIN_PATIENCE 16
 #define SPIN_RETRY 256
-
-static const napi_type_tag server_tag = {0x6a1f0c5e2b934d75, 0x9b0de1a4c07f5516};
-
-/* Results of exchange besides a count; fixed by src/native/binding.ts. */
-enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4,
-       EXCHANGE_BLOCKED = -5, NO_RESULT = 1 };
-
-enum server_file { FILE_STREAM, FILE_PACKETS, FILE_PIPE };
-
-struct server_area {
-  uint8_t commands[BATCH][MESSAGE_BYTES];
-  uint8_t responses[BATCH][MESSAGE_BYTES];
-};
-
-struct server {
-  struct shared shared;
-  struct stop_target stop;
-  int read_fd, write_fd;
-  enum server_file reads, writes;
-  struct server_area *area;
-  uint8_t carry[MESSAGE_BYTES]; /* start of a message that a stream has not completed yet */
-  uint32_t carried;
-  int32_t pending_result; /* what the next exchange reports: found behind good messages. NO_RESULT: nothing */
-  struct mmsghdr headers[BATCH]; /* set up once; the kernel writes msg_len only */
-  struct iovec vectors[BATCH];
-  bool batching;          /* the last batch was posted writes: take many at once */
-  int error;
-  uint32_t spin_ns, spin_failures;
-  struct order_group *group; /* NULL: the device has one fd */
-  int slot;
-  uint64_t taken; /* bytes handed to JavaScript so far */
-  uint32_t batch; /* commands of the last batch */
-  size_t sent;    /* bytes of the responses that the file did not take whole */
-  struct order_barrier barrier;
-};
 
 /* ---- moving bytes */
 
@@ -234,7 +192,7 @@ static int32_t receive_batch(struct server *server, bool wait) {
   }
 }
 
-static int32_t exchange(struct server *server, uint32_t responses, bool wait) {
+int32_t server_exchange(struct server *server, uint32_t responses, bool wait) {
   int32_t result;
   if (atomic_load(&server->stop.word) != 0) return EXCHANGE_STOPPED;
   if (server->group != NULL) order_done(server->group, server->slot, server->taken);
@@ -243,9 +201,17 @@ static int32_t exchange(struct server *server, uint32_t responses, bool wait) {
   return receive_batch(server, wait);
 }
 
-/* ---- JavaScript */
+bool server_begin_barrier(struct server *server, uint32_t handled) {
+  if (server->group == NULL) return false;
+  uint64_t left = (uint64_t)(handled < server->batch ? server->batch - handled - 1 : 0) * MESSAGE_BYTES;
+  order_done(server->group, server->slot, server->taken - left);
+  if (!server->barrier.active) order_barrier_begin(server->group, server->slot, &server->barrier);
+  return true;
+}
 
-static void close_files(struct server *server) {
+/* ---- the files */
+
+void server_close_files(struct server *server) {
   if (server->group != NULL) {
     order_group_leave(server->group, server->slot);
     shared_release(&server->group->shared);
@@ -258,22 +224,24 @@ static void close_files(struct server *server) {
 
 static void destroy_server(struct shared *object) {
   struct server *server = (struct server *)object;
-  close_files(server);
+  server_close_files(server);
   free(server->area);
   free(server);
 }
 
-static void finalize_server(napi_env env, void *data, void *hint) {
-  struct server **slot = data;
-  if (*slot != NULL) shared_release(&(*slot)->shared);
-  free(slot);
-}
-
-static struct server *arg_server(const struct args *args, size_t index) {
-  struct server **slot;
-  if (!arg_external(args, index, "server", &server_tag, (void **)&slot)) return NULL;
-  if (*slot == NULL) throw_type(args->env, "server has been released");
-  return *slot;
+struct server *server_create(uint32_t spin_ns) {
+  struct server *server = calloc(1, sizeof *server);
+  if (server == NULL) return NULL;
+  server->read_fd = server->write_fd = -1;
+  server->spin_ns = spin_ns;
+  server->pending_result = NO_RESULT;
+  for (int i = 0; i < BATCH; i++) {
+    server->vectors[i].iov_len = MESSAGE_BYTES;
+    server->headers[i].msg_hdr.msg_iov = &server->vectors[i];
+    server->headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  shared_publish(&server->shared, SHARED_SERVER, &server->stop, destroy_server);
+  return server;
 }
 
 static int open_file(int fd, int *duplicate, enum server_file *kind) {
@@ -288,7 +256,7 @@ static int open_file(int fd, int *duplicate, enum server_file *kind) {
   return 0;
 }
 
-static int open_server(struct server *server, int read_fd, int write_fd, struct order_group *group) {
+int server_open_files(struct server *server, int read_fd, int write_fd, struct order_group *group) {
   /* Before anything is duplicated: the duplicate could get the number of the other one. */
   if (fcntl(read_fd, F_GETFD) == -1 || fcntl(write_fd, F_GETFD) == -1) return EBADF;
   server->area = calloc(1, sizeof *server->area);
@@ -302,168 +270,4 @@ static int open_server(struct server *server, int read_fd, int write_fd, struct 
   shared_acquire(&group->shared);
   server->group = group;
   return 0;
-}
-
-static napi_value wrap_server(napi_env env, struct server *server) {
-  struct server **slot = malloc(sizeof *slot);
-  napi_value external = NULL;
-  if (slot != NULL) {
-    *slot = server;
-    external = make_external(env, slot, &server_tag, finalize_server);
-  }
-  if (external != NULL) return external;
-  free(slot);
-  shared_release(&server->shared);
-  return throw_errno(env, ENOMEM, "server");
-}
-
-static napi_value server_open(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct order_group *group = NULL;
-  int read_fd, write_fd;
-  uint32_t spin_ns;
-  if (!get_args(env, info, 4, &args) || !arg_fd(&args, 0, "readFd", &read_fd) || !arg_fd(&args, 1, "writeFd", &write_fd) ||
-      (!arg_missing(&args, 2) && (group = arg_order_group(&args, 2)) == NULL) || !arg_u32(&args, 3, "spinNs", &spin_ns))
-    return NULL;
-  int error = interruptible_init();
-  struct server *server = calloc(1, sizeof *server);
-  if (server == NULL || error != 0) {
-    free(server);
-    return throw_errno(env, error != 0 ? error : ENOMEM, "serverOpen");
-  }
-  server->read_fd = server->write_fd = -1;
-  server->spin_ns = spin_ns;
-  server->pending_result = NO_RESULT;
-  for (int i = 0; i < BATCH; i++) {
-    server->vectors[i].iov_len = MESSAGE_BYTES;
-    server->headers[i].msg_hdr.msg_iov = &server->vectors[i];
-    server->headers[i].msg_hdr.msg_iovlen = 1;
-  }
-  shared_publish(&server->shared, SHARED_SERVER, &server->stop, destroy_server);
-  error = open_server(server, read_fd, write_fd, group);
-  if (error == 0) return wrap_server(env, server);
-  shared_release(&server->shared);
-  return throw_errno(env, error, "serverOpen");
-}
-
-static napi_value server_id(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
-  return to_u32(env, server->shared.id);
-}
-
-static void release_shared(void *hint) { shared_release(hint); }
-
-static napi_value server_area(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
-  shared_acquire(&server->shared);
-  return make_array_buffer(env, server->area, sizeof *server->area, release_shared, &server->shared);
-}
-
-static napi_value do_exchange(napi_env env, napi_callback_info info, bool wait) {
-  struct server *server;
-  napi_value argument;
-  size_t count = 1;
-  uint32_t responses = 0;
-  if (napi_get_cb_info(env, info, &count, &argument, NULL, (void **)&server) != napi_ok) return NULL;
-  if (count < 1 || napi_get_value_uint32(env, argument, &responses) != napi_ok || responses > BATCH)
-    return throw_range(env, "responses must be 0 to 64");
-  if (server->read_fd < 0) return to_i32(env, EXCHANGE_STOPPED);
-  stop_bind(&server->stop);
-  return to_i32(env, exchange(server, responses, wait));
-}
-
-static napi_value exchange_wait(napi_env env, napi_callback_info info) { return do_exchange(env, info, true); }
-static napi_value exchange_now(napi_env env, napi_callback_info info) { return do_exchange(env, info, false); }
-
-static void finalize_bound(napi_env env, void *data, void *hint) { shared_release(data); }
-
-static napi_value exchange_function(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  napi_value function;
-  bool wait;
-  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_bool(&args, 1, "wait", &wait)) return NULL;
-  if (napi_create_function(env, "exchange", NAPI_AUTO_LENGTH, wait ? exchange_wait : exchange_now, server, &function) != napi_ok)
-    return NULL;
-  shared_acquire(&server->shared);
-  if (napi_add_finalizer(env, function, &server->shared, finalize_bound, NULL, NULL) == napi_ok) return function;
-  shared_release(&server->shared);
-  return NULL;
-}
-
-static napi_value server_error(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  if (!get_args(env, info, 1, &args) || (server = arg_server(&args, 0)) == NULL) return NULL;
-  return to_i32(env, server->error);
-}
-
-/*
- * The commands before the read in the current batch are done; then the barrier over the siblings starts. The read
- * counts as done as well: it is no write that a sibling's read must wait for, and two reads would wait for each other.
- */
-static bool begin_barrier(struct server *server, uint32_t handled) {
-  if (server->group == NULL) return false;
-  uint64_t left = (uint64_t)(handled < server->batch ? server->batch - handled - 1 : 0) * MESSAGE_BYTES;
-  order_done(server->group, server->slot, server->taken - left);
-  if (!server->barrier.active) order_barrier_begin(server->group, server->slot, &server->barrier);
-  return true;
-}
-
-static napi_value barrier_wait(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  uint32_t handled;
-  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_u32(&args, 1, "handled", &handled)) return NULL;
-  stop_bind(&server->stop);
-  if (!begin_barrier(server, handled)) return to_bool(env, true);
-  return to_bool(env, order_barrier_wait(server->group, &server->barrier, &server->stop.word));
-}
-
-static napi_value barrier_now(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server *server;
-  uint32_t handled;
-  if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_u32(&args, 1, "handled", &handled)) return NULL;
-  if (!begin_barrier(server, handled)) return to_bool(env, true);
-  return to_bool(env, order_barrier_passed(server->group, &server->barrier));
-}
-
-static napi_value stop_server(napi_env env, napi_callback_info info) {
-  struct args args;
-  uint32_t id;
-  if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
-  return to_bool(env, shared_stop(id, SHARED_SERVER, STOP_FOREVER));
-}
-
-static napi_value server_release(napi_env env, napi_callback_info info) {
-  struct args args;
-  struct server **slot;
-  if (!get_args(env, info, 1, &args) || !arg_external(&args, 0, "server", &server_tag, (void **)&slot)) return NULL;
-  struct server *server = *slot;
-  *slot = NULL;
-  if (server == NULL) return undefined_value(env);
-  close_files(server);
-  shared_retire(&server->shared);
-  shared_release(&server->shared);
-  return undefined_value(env);
-}
-
-bool register_server(napi_env env, napi_value exports) {
-  static const struct native_function table[] = {
-      {"serverOpen", server_open},
-      {"serverId", server_id},
-      {"serverArea", server_area},
-      {"exchangeFunction", exchange_function},
-      {"serverError", server_error},
-      {"barrier", barrier_wait},
-      {"barrierNow", barrier_now},
-      {"stopServer", stop_server},
-      {"serverRelease", server_release},
-  };
-  return register_functions(env, exports, table, LENGTH_OF(table));
 }

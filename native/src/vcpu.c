@@ -12,8 +12,6 @@
 
 static const napi_type_tag vcpu_tag = {0x6a1f0c5e2b934d73, 0x9b0de1a4c07f5514};
 
-struct dispatcher *arg_dispatcher(const struct args *args, size_t index);
-
 /* The one exit that comes with an errno (KVM_EXIT_MEMORY_FAULT; newer than some headers). */
 #define EXIT_MEMORY_FAULT 39
 

@@ -168,8 +168,8 @@ export const AccessOutcome = {
 } as const;
 
 /**
- * native/src/dispatcher.c, region_table.c, channel.c, caller.c. A dispatcher is shared by all threads of the process:
- * `dispatcherId` travels to another Worker, which calls `dispatcherOpen`.
+ * native/src/dispatcher.c, loopback_caller.c, region_table.c, channel.c, caller.c. A dispatcher is shared by all threads of
+ * the process: `dispatcherId` travels to another Worker, which calls `dispatcherOpen`.
  */
 export interface DispatcherBinding {
   dispatcherCreate(): DispatcherObject;
@@ -257,7 +257,7 @@ export interface OrderGroupBinding {
   orderGroupRelease(group: OrderGroupObject): void;
 }
 
-/** native/src/server.c: the device side of one region fd. */
+/** native/src/server.c, server_binding.c: the device side of one region fd. */
 export interface ServerBinding {
   /** Both fds are duplicated. `group` may be null. `spinNs`: bounded spinning before blocking. */
   serverOpen(readFd: number, writeFd: number, group: OrderGroupObject | null, spinNs: number): ServerObject;
