@@ -89,6 +89,8 @@ export async function runNested(command, options = {}) {
   } = options;
   mkdirSync(CACHE, { recursive: true });
   const directory = mkdtempSync(join(CACHE, 'run-'));
+  const discard = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', discard); /* where a signal ends this process */
   const files = { results: join(directory, 'results.tar'), console: join(directory, 'console') };
   try {
     files.root = rootImage(directory, {
@@ -105,6 +107,7 @@ export async function runNested(command, options = {}) {
     const outcome = await boot(qemuArguments({ files, cpus, memoryMib, kernel: kernelVersion() }), seconds * 1000);
     return unpack(files.results, into ?? directory) ?? complain(outcome, files.console, seconds);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    process.off('exit', discard);
+    discard();
   }
 }
