@@ -1,5 +1,5 @@
 /** Reading the lists of a packed ring (2.8.6, 2.8.7). */
-import { DescriptorFlag } from '../spec/index.js';
+import { DESCRIPTOR_SIZE, DescriptorFlag } from '../spec/index.js';
 import { ChainRest } from './chain-rest.js';
 import { Descriptor, describeTable, hasNext, isIndirect, isWritable } from './descriptor.js';
 import type { DescriptorTable } from './descriptor-table.js';
@@ -19,7 +19,7 @@ export class PackedChainReader {
   declare private readonly rest: ChainRest;
   private readonly indirect: boolean;
   /** The descriptor that took more than the loop of a walk. */
-  private readonly at = new Descriptor();
+  readonly at = new Descriptor();
   /** The state bits of an available descriptor there. */
   private state = 0;
 
@@ -39,127 +39,31 @@ export class PackedChainReader {
     this.rest = new ChainRest(faults);
   }
 
-  /**
-   * Reads the list that begins at offset `first`, where the state bits of an available descriptor are `state`; at most
-   * `limit` descriptors. False where a rule was broken, or there is no room. See SplitChainReader.read: here the next
-   * descriptor is the one behind, and each of them has to be available.
-   */
+  /** Reads the list that begins at offset `first`, where an available descriptor has `state`; of at most `limit`. */
   read(chain: QueueChain, first: number, state: number, limit: number): boolean {
-    const NEXT: typeof DescriptorFlag.next = 1;
-    const WRITE: typeof DescriptorFlag.write = 2;
-    const INDIRECT: typeof DescriptorFlag.indirect = 4;
-    const CHECKED = 0x8086;
-    const { words: segments, start } = chain;
-    const { words, entries } = this.ring;
-    const { window } = this.memory;
-    const recentHigh = window[0]!;
-    const recentLow = window[1]!;
-    const recentLast = window[2]!;
-    const end = (start + (chain.capacity << 2)) | 0;
-    let index = first | 0;
-    let expected = state | 0;
-    let to = start | 0;
-    let byteLength = 0;
-    let offset: number;
-    let high: number;
-    let length: number;
-    let control: number;
-    for (;;) {
-      const at = index << 2;
-      offset = ((words[at]! | 0) - recentLow) | 0;
-      high = words[(at + 1) | 0]! | 0;
-      length = words[(at + 2) | 0]! | 0;
-      control = words[(at + 3) | 0]! | 0;
-      const flags = control >>> 16;
-      const left = (recentLast - offset) | 0;
-      if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-      if ((flags & CHECKED) !== expected) {
-        if (
-          to === start &&
-          (flags & (CHECKED ^ WRITE)) === (expected | INDIRECT) &&
-          this.opens(offset, length, flags, limit)
-        ) {
-          chain.head = control & 0xffff;
-          chain.descriptors = 1;
-          return this.readTable(chain, offset >>> 2, length >>> 4);
-        }
-        if ((flags & CHECKED) !== (expected | WRITE)) break;
-        expected |= WRITE;
-        chain.endReadable((to - start) >> 2, byteLength >>> 0);
-      }
-      const sum = (byteLength + length) | 0;
-      if (sum >>> 0 < length >>> 0 || to === end) break;
-      byteLength = sum;
-      segments[to] = offset;
-      segments[(to + 1) | 0] = length;
-      to = (to + 4) | 0;
-      if ((flags & NEXT) === 0) {
-        const count = (to - start) >> 2;
-        if (count > limit) return this.tooLong(limit);
-        chain.head = control & 0xffff;
-        chain.descriptors = count;
-        return chain.end(count, byteLength >>> 0, expected & WRITE);
-      }
-      index = (index + 1) | 0;
-      if (index === entries) {
-        index = 0;
-        expected ^= 0x8080;
-      }
-    }
-    this.at.set(index, offset + recentLow, high, length, control);
-    this.state = expected & STATE;
-    this.rest.begin(chain, (to - start) >> 2, byteLength >>> 0, expected & WRITE);
-    return this.readRest(chain, limit);
+    this.at.load(this.ring, first);
+    return this.readOn(chain, 0, 0, 0, 0, state, limit);
   }
 
-  /** Whether the usual indirect table is at `offset` of the recent region: any other is for `enter`. */
-  private opens(offset: number, length: number, flags: number, limit: number): boolean {
-    if (!this.indirect || (flags & 1) !== 0 || limit === 0) return false;
-    return ((offset | length) & 15) === 0 && length >>> 4 <= this.ring.entries;
-  }
-
-  /** Reads all entries of a table of the recent region that begins at word `first`, as `read` does. */
-  private readTable(chain: QueueChain, first: number, entries: number): boolean {
-    const WRITE: typeof DescriptorFlag.write = 2;
-    const { words: segments, start } = chain;
-    const { window, recentWords: words } = this.memory;
-    const recentHigh = window[0]!;
-    const recentLow = window[1]!;
-    const recentLast = window[2]!;
-    const end = (start + (chain.capacity << 2)) | 0;
-    let index = 0;
-    let to = start | 0;
-    let byteLength = 0;
-    let writing = 0;
-    let offset: number;
-    let high: number;
-    let length: number;
-    let flags: number;
-    for (;;) {
-      const at = (first + (index << 2)) | 0;
-      offset = ((words[at]! | 0) - recentLow) | 0;
-      high = words[(at + 1) | 0]! | 0;
-      length = words[(at + 2) | 0]! | 0;
-      flags = words[(at + 3) | 0]! >>> 16;
-      const left = (recentLast - offset) | 0;
-      if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-      if ((flags & WRITE) !== writing) {
-        if (writing !== 0) break;
-        writing = WRITE;
-        chain.endReadable(index, byteLength >>> 0);
-      }
-      const sum = (byteLength + length) | 0;
-      if (sum >>> 0 < length >>> 0 || to === end) break;
-      byteLength = sum;
-      segments[to] = offset;
-      segments[(to + 1) | 0] = length;
-      to = (to + 4) | 0;
-      index = (index + 1) | 0;
-      if (index === entries) return chain.end(index, byteLength >>> 0, writing);
-    }
-    this.tables.table.set(words, (first << 2) >>> 0, entries);
-    this.at.set(index, offset + recentLow, high, length, flags << 16);
-    this.rest.begin(chain, index, byteLength >>> 0, writing);
+  /**
+   * Goes on with descriptor `at`, where the loop of the queue has stopped: it is in the ring, where an available one has the
+   * state bits of `flags`, or in the table of so many entries that ends before entry `end` of the recent region. The chain has
+   * `count` segments of so many bytes, writable ones too where `flags` says so. At most `limit` descriptors. False where a
+   * rule was broken, or there is no room.
+   */
+  readOn(
+    chain: QueueChain,
+    end: number,
+    entries: number,
+    count: number,
+    byteLength: number,
+    flags: number,
+    limit: number,
+  ): boolean {
+    this.state = flags & STATE;
+    this.rest.begin(chain, count, byteLength, flags & DescriptorFlag.write);
+    if (entries === 0) return this.readRest(chain, limit);
+    this.tables.table.set(this.memory.recentWords, (end - entries) * DESCRIPTOR_SIZE, entries);
     return this.readEntries();
   }
 
@@ -186,7 +90,7 @@ export class PackedChainReader {
   }
 
   /** More descriptors than the ring has: in one list, or together with those in use. */
-  private tooLong(limit: number): false {
+  tooLong(limit: number): false {
     const { entries } = this.ring;
     if (limit === entries) return this.faults.fail('chain-length', `the list goes on after ${limit} descriptors`);
     return this.faults.fail('ring-overrun', `${entries - limit} of ${entries} descriptors are in use`);

@@ -46,26 +46,20 @@ export class PackedQueue extends RingQueue {
   declare private readonly halves: Uint16Array;
   declare private readonly reader: PackedChainReader;
   /** 1 for each buffer ID in flight: any 16-bit number may be one. */
-  private readonly ids = new Uint8Array(BUFFER_IDS);
+  private readonly ids = new Int8Array(BUFFER_IDS);
   private readonly eventIdx: boolean;
   /** Offset of the next descriptor to take, and the state bits of an available one there (2.8.1). */
-  private next = 0;
   private availableState = 0;
   /** How many descriptors from there on are known to be available. */
   private visible = 0;
   /** Offset of the next descriptor to use, and the state bits of a used one there. */
-  private usedNext = 0;
   private usedState = 0;
-  /** Descriptors taken and not used. */
-  private inUse = 0;
-  /** Descriptors used since the last publish. */
-  private unpublished = 0;
-  /** Where the first of them is, and what goes there: the driver looks at that one, so it is written last. */
+  /** Where the first descriptor used since the last publish is, and what goes there: the driver looks at it, so it is last. */
   private firstAt = NONE;
   private firstControl = 0;
   /** The position the driver has been told to kick at. */
   private armed = NONE;
-  protected taken = 0;
+  private found = 0;
   protected used = 0;
   /** Chains to take once more, and how many of them have been. */
   declare private readonly recovered: readonly RecoveredChain[];
@@ -79,7 +73,6 @@ export class PackedQueue extends RingQueue {
     this.recovered = recovered;
     this.indirect = allowsIndirect(setup);
     this.map = memory;
-    this.inUse = recovered.reduce((sum, { descriptors }) => sum + descriptors!.length / DESCRIPTOR_WORDS, 0);
     const { available, used } = setup.position ?? START;
     this.ring = areas.descriptors;
     this.words = areas.descriptors.words;
@@ -96,11 +89,25 @@ export class PackedQueue extends RingQueue {
   }
 
   get position(): QueuePosition {
-    return { available: this.nextPosition(), used: this.usedNext | (this.usedState !== 0 ? RingPosition.wrap : 0) };
+    const used = this.usedNext | (this.usedState !== 0 ? RingPosition.wrap : 0);
+    const next = this.next - this.unpoppedDescriptors;
+    const wrapped = (this.availableState === AVAIL) === next >= 0;
+    const available = (next < 0 ? next + this.size : next) | (wrapped ? RingPosition.wrap : 0);
+    return { available, used };
+  }
+
+  /** Descriptors read and not used. */
+  private get inUse(): number {
+    const sameLap = (this.availableState === AVAIL) === (this.usedState !== 0);
+    return this.next - this.usedNext + (sameLap ? 0 : this.size);
   }
 
   private nextPosition(): number {
     return this.next | (this.availableState === AVAIL ? RingPosition.wrap : 0);
+  }
+
+  protected get taken(): number {
+    return this.found - this.unpopped;
   }
 
   protected get pending(): boolean {
@@ -109,7 +116,7 @@ export class PackedQueue extends RingQueue {
 
   protected look(): boolean {
     if (!this.running) return false;
-    if (this.visible > 0) return true;
+    if (this.unpopped > 0 || this.visible > 0) return true;
     if (!this.ring.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
     this.visible = this.scan();
     if (this.acquireNext()) return true;
@@ -127,14 +134,26 @@ export class PackedQueue extends RingQueue {
     const { halves, size } = this;
     let state = this.availableState;
     let at = this.next;
-    for (let count = 1; count < WINDOW; count++) {
-      if (++at === size) {
+    let count = 1;
+    while (count < WINDOW) {
+      at = (at + 1) | 0;
+      if (at === size) {
         at = 0;
-        state ^= STATE;
+        state ^= 0x8080;
       }
-      if ((halves[(at << 3) + FLAGS_HALF]! & STATE) !== state) return count;
+      const half = (at << 3) | 7;
+      if ((halves[half]! & 0x8080) !== state) break;
+      count = (count + 1) | 0;
+      // Three more in the same lap, each of which would cost as much as all of them.
+      if (at + 3 >= size) continue;
+      const one = halves[half + 8]! ^ state;
+      const other = halves[half + 16]! ^ state;
+      const last = halves[half + 24]! ^ state;
+      if (((one | other | last) & 0x8080) !== 0) continue;
+      at = (at + 3) | 0;
+      count = (count + 3) | 0;
     }
-    return WINDOW;
+    return count;
   }
 
   /**
@@ -151,18 +170,158 @@ export class PackedQueue extends RingQueue {
     if (this.observer !== null) this.observer.kicksSet();
   }
 
-  protected take(): QueueChain | null {
-    if (this.visible <= 0) return null;
-    const chain = this.chains[this.idle]!;
-    if (!this.reader.read(chain, this.next, this.availableState, this.size - this.inUse)) return null;
-    if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
-    this.ids[chain.head] = 1;
-    this.idle = chain.link;
-    this.taken++;
-    chain.state = TAKEN;
-    if (this.observer !== null) this.observer.taken(chain, this.next);
-    this.advance(chain.descriptors);
-    return chain;
+  /** As SplitQueue.read: here the next descriptor is the one behind, and each of them has to be available. */
+  protected read(most: number): number {
+    const NEXT: typeof DescriptorFlag.next = 1;
+    const WRITE: typeof DescriptorFlag.write = 2;
+    const INDIRECT: typeof DescriptorFlag.indirect = 4;
+    const CHECKED = 0x8086;
+    const { words: ring, ids, chains, size, line } = this;
+    const { window, recent, recentWords } = this.memory;
+    const recentHigh = window[0]!;
+    const recentLow = window[1]!;
+    const recentLast = window[2]!;
+    let { visible, next, availableState: state, idle } = this;
+    let free = (size - this.inUse) | 0;
+    const longestTable = this.indirect && free !== 0 ? size : 0;
+    let count = 0;
+    while (visible > 0 && count < most) {
+      const chain = chains[idle]!;
+      const { words: segments, start, end: limit, readable, writable, link } = chain;
+      chain.common = recent;
+      let index = next;
+      let expected = state;
+      let to = start | 0;
+      let byteLength = 0;
+      let offset: number;
+      let high: number;
+      let length: number;
+      let control: number;
+      let step = NONE;
+      let at = 0;
+      let end = 0;
+      let entries = 0;
+      for (;;) {
+        at = index << 2;
+        offset = ((ring[at]! | 0) - recentLow) | 0;
+        high = ring[at | 1]! | 0;
+        length = ring[at | 2]! | 0;
+        control = ring[at | 3]! | 0;
+        const flags = control >>> 16;
+        const left = (recentLast - offset) | 0;
+        if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
+        if ((flags & CHECKED) !== expected) {
+          if ((flags & CHECKED) !== (expected | WRITE)) break;
+          expected |= WRITE;
+          readable.byteLength = byteLength >>> 0;
+          readable.segmentCount = (to - start) >> 2;
+        }
+        const sum = (byteLength + length) | 0;
+        if (sum >>> 0 < length >>> 0 || to === limit) break;
+        byteLength = sum;
+        segments[to] = offset;
+        segments[to | 1] = length;
+        to = (to + 4) | 0;
+        if ((flags & NEXT) === 0) {
+          step = (to - start) >> 2;
+          break;
+        }
+        index = (index + 1) | 0;
+        if (index === size) {
+          index = 0;
+          expected ^= 0x8080;
+        }
+      }
+      let id = control & 0xffff;
+      if (
+        ((control >>> 16) & ((CHECKED ^ WRITE) | NEXT)) === (expected | INDIRECT) &&
+        to === start &&
+        high === recentHigh &&
+        offset >>> 0 <= recentLast >>> 0 &&
+        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
+        ((offset | length) & 15) === 0 &&
+        length >>> 4 <= longestTable
+      ) {
+        entries = length >>> 4;
+        at = offset >>> 2;
+        end = (at + (entries << 2)) | 0;
+        expected = 0;
+        for (;;) {
+          offset = ((recentWords[at]! | 0) - recentLow) | 0;
+          high = recentWords[at | 1]! | 0;
+          length = recentWords[at | 2]! | 0;
+          control = recentWords[at | 3]! | 0;
+          const left = (recentLast - offset) | 0;
+          if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
+          if (((control >>> 16) & WRITE) !== expected) {
+            if (expected !== 0) break;
+            expected = WRITE;
+            readable.byteLength = byteLength >>> 0;
+            readable.segmentCount = (to - start) >> 2;
+          }
+          const sum = (byteLength + length) | 0;
+          if (sum >>> 0 < length >>> 0 || to === limit) break;
+          byteLength = sum;
+          segments[to] = offset;
+          segments[to | 1] = length;
+          to = (to + 4) | 0;
+          at = (at + 4) | 0;
+          if (at === end) {
+            step = 1;
+            break;
+          }
+        }
+      }
+      if (step !== NONE) {
+        if ((expected & WRITE) === 0) {
+          readable.byteLength = byteLength >>> 0;
+          readable.segmentCount = (to - start) >> 2;
+        }
+        writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
+        writable.segmentCount = (((to - start) >> 2) - readable.segmentCount) | 0;
+        chain.head = id;
+        chain.descriptors = step;
+      } else if (count === 0) {
+        chain.head = id;
+        chain.descriptors = 1;
+        this.reader.at.set(
+          entries === 0 ? index : entries - ((end - at) >> 2),
+          offset + recentLow,
+          high,
+          length,
+          control,
+        );
+        const segmentCount = (to - start) >> 2;
+        if (!this.reader.readOn(chain, end >> 2, entries, segmentCount, byteLength >>> 0, expected, free)) break;
+        step = chain.descriptors;
+        id = chain.head;
+        most = 1;
+      }
+      if (step === NONE || step > free || ids[id] !== 0) {
+        if (count === 0) this.refuse(id, step, free);
+        break;
+      }
+      ids[id] = 1;
+      chain.state = 1;
+      line[count] = chain;
+      idle = link;
+      next = (next + step) | 0;
+      if (next >= size) {
+        next = (next - size) | 0;
+        state ^= 0x8080;
+      }
+      free = (free - step) | 0;
+      visible = (visible - step) | 0;
+      count = (count + 1) | 0;
+    }
+    if (count === 0) return 0;
+    if (this.observer !== null) this.observer.taken(line[0]!, this.next);
+    this.idle = idle;
+    this.next = next;
+    this.availableState = state;
+    this.visible = visible;
+    this.found += count;
+    return count;
   }
 
   protected override takeRecovered(): QueueChain | null {
@@ -173,46 +332,50 @@ export class PackedQueue extends RingQueue {
     const table = new DescriptorTable(descriptors, 0, entries);
     const reader = new PackedChainReader(table, this.indirect, this.map, this.faults, this.size);
     if (!reader.read(chain, 0, AVAIL, entries)) return null;
-    if (this.ids[chain.head] !== 0) return this.refuseId(chain.head);
+    if (this.ids[chain.head] !== 0) {
+      this.refuse(chain.head, 0, 0);
+      return null;
+    }
     chain.descriptors = entries;
     this.recoveredNext++;
     this.ids[chain.head] = 1;
     this.idle = chain.link;
-    this.taken++;
+    this.found++;
     chain.state = TAKEN;
     if (this.observer !== null) this.observer.taken(chain, NONE);
     return chain;
   }
 
-  private refuseId(id: number): null {
-    this.faults.fail('head-in-flight', `buffer ID ${id}`);
-    return null;
+  private refuse(id: number, descriptors: number, free: number): void {
+    if (descriptors > free) this.reader.tooLong(free);
+    else this.faults.fail('head-in-flight', `buffer ID ${id}`);
   }
 
-  private advance(descriptors: number): void {
-    this.inUse += descriptors;
-    this.visible -= descriptors;
-    this.next += descriptors;
-    if (this.next < this.size) return;
-    this.next -= this.size;
-    this.availableState ^= STATE;
+  protected get usedAt(): number {
+    return this.usedNext;
   }
 
+  /** One used descriptor stands for the whole list (2.8.6). */
   protected use(chain: QueueChain, written: number): void {
-    const { words } = this;
-    const at = this.usedNext << 2;
-    const flags = this.usedState | (written > 0 ? WRITE : 0);
-    const control = chain.head | (flags << 16);
-    words[at + LENGTH] = written;
-    if (this.firstAt !== NONE) words[at + CONTROL] = control;
-    else this.deferFirst(at + CONTROL, control);
-    if (this.observer !== null) this.observer.used(chain, this.usedNext);
-    this.ids[chain.head] = 0;
+    const { words, usedNext, size } = this;
+    const { head } = chain;
+    const at = usedNext << 2;
+    const control = head | ((this.usedState | (written > 0 ? WRITE : 0)) << 16);
+    words[at | LENGTH] = written;
+    if (this.firstAt !== NONE) words[at | CONTROL] = control;
+    else this.deferFirst(at | CONTROL, control);
+    this.ids[head] = 0;
     chain.link = this.idle;
     this.idle = chain.place;
-    this.used++;
     chain.state = IDLE;
-    this.skip(chain.descriptors);
+    this.used++;
+    const next = (usedNext + chain.descriptors) | 0;
+    this.usedNext = next < size ? next : this.wrapUsed(next);
+  }
+
+  private wrapUsed(next: number): number {
+    this.usedState ^= STATE;
+    return (next - this.size) | 0;
   }
 
   private deferFirst(at: number, control: number): void {
@@ -220,25 +383,15 @@ export class PackedQueue extends RingQueue {
     this.firstControl = control;
   }
 
-  /** One used descriptor stands for the whole list (2.8.6). */
-  private skip(descriptors: number): void {
-    this.inUse -= descriptors;
-    this.unpublished += descriptors;
-    this.usedNext += descriptors;
-    if (this.usedNext < this.size) return;
-    this.usedNext -= this.size;
-    this.usedState ^= STATE;
-  }
-
   protected publish(): boolean {
     if (!this.ring.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
     // The driver looks at the first used descriptor only, so publishing that one orders the others and the buffers before
     // it; and it before the look at what the driver wants, who writes that and then looks again, with a full fence between.
     this.ring.publish32(this.firstAt, this.firstControl);
-    if (this.observer !== null) this.observer.published(this.position.used, this.firstAt >>> 2);
+    const first = this.firstAt >>> 2;
+    if (this.observer !== null) this.observer.published(this.position.used, first);
     this.firstAt = NONE;
-    const moved = this.unpublished;
-    this.unpublished = 0;
+    const moved = this.usedNext > first ? this.usedNext - first : this.usedNext - first + this.size;
     return this.wantsCall(this.driver.acquire32(0), moved);
   }
 
@@ -264,6 +417,12 @@ export class PackedQueue extends RingQueue {
   }
 
   protected hide(): void {
+    this.next -= this.unpoppedDescriptors;
+    this.found -= this.unpopped;
+    if (this.next < 0) {
+      this.next += this.size;
+      this.availableState ^= STATE;
+    }
     this.visible = 0;
   }
 }

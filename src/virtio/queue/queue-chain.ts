@@ -57,6 +57,17 @@ export class QueueChain extends SegmentList implements Chain {
     this.writable = new WritableSegments(this);
   }
 
+  endReadable(count: number, byteLength: number): void {
+    this.readable.segmentCount = count;
+    this.readable.byteLength = byteLength;
+  }
+
+  endWritable(count: number, byteLength: number): void {
+    const { readable, writable } = this;
+    writable.segmentCount = count - readable.segmentCount;
+    writable.byteLength = byteLength - readable.byteLength;
+  }
+
   get usable(): boolean {
     return this.state === TAKEN && this.owner.running;
   }

@@ -14,6 +14,8 @@ import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 const TAKEN = ChainState.taken;
 const HELD = ChainState.held;
 const NONE = -1;
+/** Chains read at a time. */
+const MOST_AHEAD = 32;
 
 /**
  * What a format adds is the ring: taking chains, writing completions, publishing them, telling the driver about kicks.
@@ -22,12 +24,20 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   abstract readonly format: 'split' | 'packed';
   index = 0;
   size = 0;
+  // Fields written for every chain come first: beyond the 32nd, a store makes the compiler forget all it knows.
+  /** Where in the ring the next chain is read, and the next entry to use. */
+  protected next = 0;
+  protected usedNext = 0;
   declare readonly features: bigint;
   failure: QueueError | null = null;
   declare readonly faults: RingFaults;
   declare protected readonly chains: readonly QueueChain[];
   /** The number of the chain to take next: of those that are idle, the one used last, which the cache still has. */
   protected idle = 0;
+  /** Chains that have been read; those from `ready` to `lineEnd` have not been popped. */
+  declare protected readonly line: QueueChain[];
+  private ready = 0;
+  private lineEnd = 0;
   /** Whether the driver shall kick. */
   protected kicks = true;
   declare private readonly hooks: QueueHooks;
@@ -66,6 +76,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     };
     this.chains = makeChains(this, memory, setup.size);
     this.idle = setup.size;
+    this.line = Array.from({ length: MOST_AHEAD }, () => this.chains[0]!);
     this.choosePlain();
   }
 
@@ -77,22 +88,24 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   /** Completions have been written that are not visible yet. */
   protected abstract readonly pending: boolean;
   /**
-   * The next of the chains that `look` has found. Null where there is none left, where it broke a rule, and where it has to
-   * wait: the latter two have been reported to `faults`.
+   * Reads up to `most` of the chains that `look` has found, into `line`, and says how many. None where there is none
+   * left, where the next one broke a rule, and where it has to wait: the latter two have been reported to `faults`.
    */
-  protected abstract take(): QueueChain | null;
+  protected abstract read(most: number): number;
   /**
    * Whether there are chains to take. Where there are none and `kicks` is set, the driver has been told to kick for the next
    * one, and the answer is of after that. False once the queue has ended.
    */
   protected abstract look(): boolean;
+  /** Offset in the ring of the entry that `use` writes. */
+  protected abstract readonly usedAt: number;
   /** Writes a completion, not yet visible to the driver, and makes the chain idle. */
   protected abstract use(chain: QueueChain, written: number): void;
   /** Makes the completions visible. True where the driver wants to be called for one of them. */
   protected abstract publish(): boolean;
   /** Tells the driver whether to kick. */
   protected abstract setKicks(wanted: boolean): void;
-  /** Chains that are available and have not been taken are not there any more. */
+  /** Chains that are available and have not been popped are not there any more: the ring goes on where they begin. */
   protected abstract hide(): void;
 
   /** The next chain of those that were in flight when the queue was served before, and are not in the ring; as `take`. */
@@ -146,9 +159,33 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     target[at + 5] = this.lateCompletions;
   }
 
+  /** Chains are read many at a time where nothing keeps the next one from being popped: little code is left for each. */
   pop(): Chain | null {
+    const at = this.ready;
+    if (at === this.lineEnd) return this.popNext();
+    this.ready = (at + 1) | 0;
+    return this.line[at]!;
+  }
+
+  private popNext(): Chain | null {
     const chain = this.take();
     return chain !== null && this.plain === TAKEN ? chain : this.popSpecially(chain);
+  }
+
+  private take(): QueueChain | null {
+    this.lineEnd = this.read(this.plain === TAKEN ? MOST_AHEAD : 1);
+    this.ready = this.lineEnd === 0 ? 0 : 1;
+    return this.ready === 0 ? null : this.line[0]!;
+  }
+
+  /** Chains that have been read and not been popped: for everybody else, they are still in the ring. */
+  protected get unpopped(): number {
+    return this.lineEnd - this.ready;
+  }
+
+  /** Descriptors of the ring that they occupy. */
+  protected get unpoppedDescriptors(): number {
+    return this.line.slice(this.ready, this.lineEnd).reduce((sum, { descriptors }) => sum + descriptors, 0);
   }
 
   private popSpecially(taken: QueueChain | null): Chain | null {
@@ -173,12 +210,12 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   }
 
   private choosePlain(): void {
-    const short = this.running && this.order === null && !this.starved && !this.waiting;
+    const short = this.running && this.order === null && this.observer === null && !this.starved && !this.waiting;
     this.plain = short ? TAKEN : NONE;
   }
 
   complete(chain: QueueChain, written: number): void {
-    if (chain.state === this.plain && written >= 0 && written <= chain.writableBytes) this.use(chain, written);
+    if (chain.state === this.plain && written >= 0 && written <= chain.writable.byteLength) this.use(chain, written);
     else this.completeSpecially(chain, written);
   }
 
@@ -189,15 +226,23 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     }
     chain.state = HELD;
     if (!this.running) this.lateCompletions++;
-    else if (!(written >= 0 && written <= chain.writableBytes)) this.refuseLength(chain, written);
+    else if (!(written >= 0 && written <= chain.writable.byteLength)) this.refuseLength(chain, written);
     else if (this.order !== null) this.useInOrder(this.order, chain, written);
-    else this.use(chain, written);
+    else this.useObserved(chain, written);
     if (this.waiting) this.announceRoom();
   }
 
-  private refuseLength({ writableBytes }: QueueChain, written: number): void {
+  private useObserved(chain: QueueChain, written: number): void {
+    const at = this.usedAt;
+    this.use(chain, written);
+    if (this.observer !== null) this.observer.used(chain, at);
+  }
+
+  private refuseLength({ writable }: QueueChain, written: number): void {
     this.lateCompletions++;
-    this.fail(new QueueError('completion', `${written} bytes reported for a chain with room for ${writableBytes}`));
+    this.fail(
+      new QueueError('completion', `${written} bytes reported for a chain with room for ${writable.byteLength}`),
+    );
   }
 
   private useInOrder(order: InOrder, chain: QueueChain, written: number): void {
@@ -205,7 +250,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.held++;
     for (let next = order.next(); next !== undefined; next = order.next()) {
       this.held--;
-      this.use(next, next.written);
+      this.useObserved(next, next.written);
     }
   }
 
@@ -250,5 +295,6 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.running = false;
     this.choosePlain();
     this.hide();
+    this.ready = this.lineEnd = 0;
   }
 }

@@ -8,6 +8,7 @@ import type { SegmentList } from './segment-list.js';
 export interface ChainSegments extends SegmentList {
   /** While the device has it and its queue runs. Guest memory is not touched otherwise, nor where it has been unmapped. */
   readonly usable: boolean;
+  readonly readable: ChainBuffers;
 }
 
 /** What happens to one piece of a segment; `done` bytes have been dealt with before it. */
@@ -28,16 +29,19 @@ const setTo: Transfer<number> = (access, offset, length, value) => access.fill(o
 abstract class SegmentBuffers implements ChainBuffers {
   declare protected readonly chain: ChainSegments;
 
+  /** Written by whoever reads the chain. */
+  byteLength = 0;
+  segmentCount = 0;
+
   constructor(chain: ChainSegments) {
     this.chain = chain;
   }
 
-  abstract readonly byteLength: number;
-  abstract readonly segmentCount: number;
-  /** Number in the list of the first segment of this half. */
-  protected abstract readonly first: number;
   abstract copyFrom(source: Uint8Array, at?: number): number;
   abstract fill(value: number, at: number, length: number): number;
+
+  /** Number in the list of the first segment of this half. */
+  protected abstract readonly first: number;
 
   copyTo(target: Uint8Array, from = 0): number {
     return this.transfer(toTarget, target, from, target.length);
@@ -108,14 +112,6 @@ abstract class SegmentBuffers implements ChainBuffers {
 }
 
 export class ReadableSegments extends SegmentBuffers {
-  get byteLength(): number {
-    return this.chain.readableBytes;
-  }
-
-  get segmentCount(): number {
-    return this.chain.readableCount;
-  }
-
   protected get first(): number {
     return 0;
   }
@@ -130,16 +126,8 @@ export class ReadableSegments extends SegmentBuffers {
 }
 
 export class WritableSegments extends SegmentBuffers {
-  get byteLength(): number {
-    return this.chain.writableBytes;
-  }
-
-  get segmentCount(): number {
-    return this.chain.count - this.chain.readableCount;
-  }
-
   protected get first(): number {
-    return this.chain.readableCount;
+    return this.chain.readable.segmentCount;
   }
 
   copyFrom(source: Uint8Array, at = 0): number {

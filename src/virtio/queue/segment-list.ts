@@ -19,31 +19,29 @@ export function makeRoom(count: number): Uint32Array {
   return new Uint32Array(count * FIRST_SEGMENTS * WORDS);
 }
 
-export class SegmentList {
+export abstract class SegmentList {
   declare readonly memory: MemoryMap;
   declare private readonly budget: SegmentBudget;
   declare private readonly faults: RingFaults;
   /** The room it has from the start: a part of what all lists share, so that most chains use one array. */
   declare private readonly room: Uint32Array;
   private readonly roomStart: number;
-  /** The segments, from `start` on; each lies in one region. */
+  /** The segments, from `start` on; each lies in one region. There is room up to `end`. */
   declare words: Uint32Array;
   start = 0;
+  end = 0;
   /** The region of all segments, or SEVERAL. */
   common = 0;
   /** Segments that there is room for. */
   capacity = FIRST_SEGMENTS;
   count = 0;
-  /** The first so many are readable, the others writable. */
-  readableCount = 0;
-  readableBytes = 0;
-  writableBytes = 0;
 
   constructor(room: Uint32Array, place: number, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
     this.room = room;
     this.roomStart = place * FIRST_SEGMENTS * WORDS;
     this.words = room;
     this.start = this.roomStart;
+    this.end = this.start + FIRST_SEGMENTS * WORDS;
     this.memory = memory;
     this.budget = budget;
     this.faults = faults;
@@ -66,10 +64,9 @@ export class SegmentList {
   }
 
   /** The first `count` segments, of so many bytes, are the readable ones. */
-  endReadable(count: number, byteLength: number): void {
-    this.readableCount = count;
-    this.readableBytes = byteLength;
-  }
+  abstract endReadable(count: number, byteLength: number): void;
+  /** There are `count` segments, of so many bytes. */
+  abstract endWritable(count: number, byteLength: number): void;
 
   /** More than the first `count` segments, which are all in the recent region, may lie in any. */
   beginRest(count: number): void {
@@ -78,17 +75,10 @@ export class SegmentList {
     for (let i = 0; i < count; i++) this.words[this.at(i) + REGION] = this.memory.recent;
   }
 
-  /** These are all segments, in the recent region. See `endRest`. */
-  end(count: number, byteLength: number, writing: number): boolean {
-    this.common = this.memory.recent;
-    return this.endRest(count, byteLength, writing);
-  }
-
   /** These are all segments; `writing` is 0 where all are readable. False where the chain is 2^32 bytes long or longer. */
   endRest(count: number, byteLength: number, writing: number): boolean {
     if (writing === 0) this.endReadable(count, byteLength);
-    this.count = count;
-    this.writableBytes = byteLength - this.readableBytes;
+    this.endWritable(count, byteLength);
     return byteLength < 4294967296 || this.refuseBytes(byteLength);
   }
 
@@ -133,6 +123,7 @@ export class SegmentList {
     this.capacity *= 2;
     this.words = words;
     this.start = 0;
+    this.end = words.length;
     return true;
   }
 
@@ -142,5 +133,6 @@ export class SegmentList {
     this.capacity = FIRST_SEGMENTS;
     this.words = this.room;
     this.start = this.roomStart;
+    this.end = this.start + FIRST_SEGMENTS * WORDS;
   }
 }

@@ -1,5 +1,4 @@
 /** Reading the chains of a split ring (2.7.5). */
-import { DESCRIPTOR_SIZE, DescriptorFlag } from '../spec/index.js';
 import { ChainRest } from './chain-rest.js';
 import { Descriptor, describeTable, hasNext, isIndirect, isWritable } from './descriptor.js';
 import type { DescriptorTable } from './descriptor-table.js';
@@ -26,15 +25,6 @@ export class SplitChainReader {
     this.faults = faults;
     this.tables = new IndirectTables(memory, ring.entries);
     this.rest = new ChainRest(faults);
-  }
-
-  /**
-   * Whether there is the usual indirect table at `offset` of the recent region, for a descriptor of the ring with these flags
-   * that begins a chain: any other is for `enter`.
-   */
-  opens(offset: number, length: number, flags: number): boolean {
-    if (!this.indirect || (flags & DescriptorFlag.next) !== 0) return false;
-    return ((offset | length) & (DESCRIPTOR_SIZE - 1)) === 0 && length >>> 4 <= this.ring.entries;
   }
 
   /**

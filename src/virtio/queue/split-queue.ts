@@ -24,7 +24,6 @@ const WRAP = 0xffff;
 const UNARMED = -1;
 // Copies: what a module imports is looked up again at each use.
 const IDLE = ChainState.idle;
-const TAKEN = ChainState.taken;
 
 export class SplitQueue extends RingQueue {
   readonly format = 'split';
@@ -36,20 +35,19 @@ export class SplitQueue extends RingQueue {
   declare private readonly usedRing: Uint32Array;
   declare private readonly ring: DescriptorTable;
   declare private readonly reader: SplitChainReader;
-  /** 1 for each head in flight. */
-  declare private readonly heads: Uint8Array;
+  /** 1 for each head in flight. (A Uint8Array would be asked for its shape, which Buffers have made many of.) */
+  declare private readonly heads: Int8Array;
   private readonly eventIdx: boolean;
+  private readonly indirect: boolean;
   /** Indices of used_event and avail_event in their areas, in elements of 16 bits. */
   private usedEvent = 0;
   private availEvent = 0;
   /** The next entry of the available ring to take. */
-  private next = 0;
   /** The available index when it was last read. */
   private seen = 0;
   /** Entries of the available ring seen so far. */
   private announced = 0;
   /** The next entry of the used ring to write. */
-  private usedNext = 0;
   /** The used index as the driver sees it. */
   private usedIdx = 0;
   /** Entries of the used ring published so far. */
@@ -69,7 +67,8 @@ export class SplitQueue extends RingQueue {
     this.usedRing = areas.device.words.subarray(UsedRing.ring / 4);
     this.ring = new DescriptorTable(areas.descriptors.words, 0, size);
     this.reader = new SplitChainReader(this.ring, allowsIndirect(setup), memory, this.faults);
-    this.heads = new Uint8Array(size);
+    this.heads = new Int8Array(size);
+    this.indirect = allowsIndirect(setup);
     this.eventIdx = (features & Feature.eventIdx) !== 0n;
     this.usedEvent = AvailRing.ring / 2 + size;
     this.availEvent = (UsedRing.ring + UsedRing.entrySize * size) / 2;
@@ -91,11 +90,11 @@ export class SplitQueue extends RingQueue {
   }
 
   get position(): QueuePosition {
-    return { available: this.next, used: this.usedIdx };
+    return { available: (this.next - this.unpopped) & WRAP, used: this.usedIdx };
   }
 
   protected get taken(): number {
-    return this.announced - ((this.seen - this.next) & WRAP);
+    return this.announced - ((this.seen - this.next) & WRAP) - this.unpopped;
   }
 
   protected get used(): number {
@@ -108,7 +107,7 @@ export class SplitQueue extends RingQueue {
 
   protected look(): boolean {
     if (!this.running) return false;
-    if (this.next !== this.seen) return true;
+    if (this.unpopped > 0 || this.next !== this.seen) return true;
     if (!this.driver.usable) return this.faults.fail('area', 'the guest memory has been unmapped');
     if (this.laterRing !== null) this.availRing = this.laterRing;
     this.laterRing = null;
@@ -140,113 +139,141 @@ export class SplitQueue extends RingQueue {
   }
 
   /**
-   * The acquire of idx has made the entry and its descriptors visible. Every word is read once.
+   * The acquire of idx has made the entries and their descriptors visible. Every word is read once; where a chain takes more
+   * than the loop, and others before it have not been popped, it is left for its turn.
    *
-   * What a chain costs is decided here, and in the like of this for packed rings: the loop leaves everything unusual to the
-   * reader, makes no calls, and keeps to 32-bit integers (`| 0` and `>>> 0` say so: other sums would be checked for
-   * overflow, or made as floating-point numbers). Constants are written out: a name of the module is looked up at each use.
+   * What a chain costs is decided here, and in the like of this for packed rings: the loops leave everything unusual to the
+   * reader, and keep to 32-bit integers (`| 0` and `>>> 0` say so: other sums would be checked for overflow, or made as
+   * floating-point numbers). Constants are written out: a name of the module is looked up at each use. After a loop, or in
+   * it, the compiler knows no shapes any more, so what a chain gets once is stored before.
    */
-  protected take(): QueueChain | null {
+  protected read(most: number): number {
     const NEXT: typeof DescriptorFlag.next = 1;
     const WRITE: typeof DescriptorFlag.write = 2;
     const INDIRECT: typeof DescriptorFlag.indirect = 4;
-    const { next } = this;
-    if (next === this.seen) return null;
-    const head = this.availRing[next & this.mask]!;
-    if (this.heads[head] !== 0) return this.refuse(head);
-    const chain = this.chains[this.idle]!;
-    const { words: segments, start } = chain;
-    const limit = (start + (chain.capacity << 2)) | 0;
-    const { window } = this.memory;
+    const { availRing, heads, chains, mask, line } = this;
+    const { words: ring, entries: size } = this.ring;
+    const { window, recent, recentWords } = this.memory;
     const recentHigh = window[0]!;
     const recentLow = window[1]!;
     const recentLast = window[2]!;
-    let { words, entries } = this.ring;
-    let first = 0;
-    let index = head;
-    let to = start;
-    let byteLength = 0;
-    let readable = 0;
-    let readableEnd = start;
-    let writing = 0;
-    let offset: number;
-    let high: number;
-    let length: number;
-    let control: number;
-    for (;;) {
-      const at = (first + (index << 2)) | 0;
-      offset = ((words[at]! | 0) - recentLow) | 0;
-      high = words[(at + 1) | 0]! | 0;
-      length = words[(at + 2) | 0]! | 0;
-      control = words[(at + 3) | 0]! | 0;
-      const left = (recentLast - offset) | 0;
-      const sum = (byteLength + length) | 0;
-      if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-      if ((control & (WRITE | INDIRECT)) !== writing) {
-        if (writing !== 0) break;
-        if ((control & INDIRECT) !== 0) {
-          if (to !== start || words !== this.ring.words || !this.reader.opens(offset, length, control)) break;
-          words = this.memory.recentWords;
-          first = offset >>> 2;
-          entries = length >>> 4;
-          index = 0;
-          continue;
-        }
-        writing = WRITE;
-        readable = byteLength;
-        readableEnd = to;
+    const longestTable = this.indirect ? size : 0;
+    let { next, idle } = this;
+    let wanted = (this.seen - next) & 0xffff;
+    if (wanted > most) wanted = most;
+    let count = 0;
+    each: while (count < wanted) {
+      const head = availRing[next & mask]!;
+      if (heads[head] !== 0) {
+        if (count === 0) this.refuse(head);
+        break;
       }
-      if (sum >>> 0 < length >>> 0 || to === limit) break;
-      byteLength = sum;
-      segments[to] = offset;
-      segments[(to + 1) | 0] = length;
-      to = (to + 4) | 0;
-      if ((control & NEXT) === 0) {
-        if (writing === 0) {
-          readable = byteLength;
-          readableEnd = to;
-        }
-        chain.count = (to - start) >> 2;
-        chain.readableCount = (readableEnd - start) >> 2;
-        chain.readableBytes = readable >>> 0;
-        chain.writableBytes = ((byteLength - readable) | 0) >>> 0;
-        chain.common = this.memory.recent;
-        return this.hand(chain, head);
+      const chain = chains[idle]!;
+      const { words: segments, start, end: limit, readable, writable, link } = chain;
+      heads[head] = 1;
+      chain.head = head;
+      chain.state = 1;
+      chain.common = recent;
+      line[count] = chain;
+      let words = ring;
+      let entries = size;
+      let first = 0;
+      let at = head << 2;
+      let offset = ((words[at]! | 0) - recentLow) | 0;
+      let high = words[at | 1]! | 0;
+      let length = words[at | 2]! | 0;
+      let control = words[at | 3]! | 0;
+      if (
+        (control & (INDIRECT | NEXT)) === INDIRECT &&
+        high === recentHigh &&
+        offset >>> 0 <= recentLast >>> 0 &&
+        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
+        ((offset | length) & 15) === 0 &&
+        length >>> 4 <= longestTable
+      ) {
+        words = recentWords;
+        entries = length >>> 4;
+        first = offset >>> 2;
+        at = first;
+        offset = ((words[at]! | 0) - recentLow) | 0;
+        high = words[at | 1]! | 0;
+        length = words[at | 2]! | 0;
+        control = words[at | 3]! | 0;
       }
-      index = control >>> 16;
-      if (index >= entries) break;
+      let to = start | 0;
+      let byteLength = 0;
+      let writing = 0;
+      for (;;) {
+        const left = (recentLast - offset) | 0;
+        if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
+        if ((control & (WRITE | INDIRECT)) !== writing) {
+          if (writing !== 0 || (control & INDIRECT) !== 0) break;
+          writing = WRITE;
+          readable.byteLength = byteLength >>> 0;
+          readable.segmentCount = (to - start) >> 2;
+        }
+        const sum = (byteLength + length) | 0;
+        if (sum >>> 0 < length >>> 0 || to === limit) break;
+        byteLength = sum;
+        segments[to] = offset;
+        segments[to | 1] = length;
+        to = (to + 4) | 0;
+        if ((control & NEXT) === 0) {
+          if (writing === 0) {
+            readable.byteLength = byteLength >>> 0;
+            readable.segmentCount = (to - start) >> 2;
+          }
+          writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
+          writable.segmentCount = (((to - start) >> 2) - readable.segmentCount) | 0;
+          idle = link;
+          next = (next + 1) & 0xffff;
+          count = (count + 1) | 0;
+          continue each;
+        }
+        const index = control >>> 16;
+        at = (first + (index << 2)) | 0;
+        if (index >= entries) break;
+        offset = ((words[at]! | 0) - recentLow) | 0;
+        high = words[at | 1]! | 0;
+        length = words[at | 2]! | 0;
+        control = words[at | 3]! | 0;
+      }
+      const segmentCount = (to - start) >> 2;
+      this.reader.at.set((at - first) >> 2, offset + recentLow, high, length, control);
+      if (count === 0 && this.reader.readOn(chain, words, first, entries, segmentCount, byteLength >>> 0, writing)) {
+        idle = link;
+        next = (next + 1) & 0xffff;
+        count = 1;
+      } else {
+        heads[head] = 0;
+        chain.state = 0;
+      }
+      break;
     }
-    chain.readableCount = (readableEnd - start) >> 2;
-    chain.readableBytes = readable >>> 0;
-    this.reader.at.set(index, offset + recentLow, high, length, control);
-    const done = this.reader.readOn(chain, words, first, entries, (to - start) >> 2, byteLength >>> 0, writing);
-    return done ? this.hand(chain, head) : null;
+    if (count === 0) return 0;
+    if (this.observer !== null) this.observer.taken(line[0]!, this.next & mask);
+    this.idle = idle;
+    this.next = next;
+    return count;
   }
 
-  private hand(chain: QueueChain, head: number): QueueChain {
-    this.heads[head] = 1;
-    this.idle = chain.link;
-    chain.head = head;
-    chain.state = TAKEN;
-    if (this.observer !== null) this.observer.taken(chain, this.next & this.mask);
-    this.next = (this.next + 1) & WRAP;
-    return chain;
-  }
-
-  private refuse(head: number): null {
+  private refuse(head: number): void {
     if (head < this.size) this.faults.fail('head-in-flight', `head ${head}`);
     else this.faults.fail('head-range', `head ${head} in a table of ${this.size}`);
-    return null;
+  }
+
+  protected get usedAt(): number {
+    return this.usedNext & this.mask;
   }
 
   protected use(chain: QueueChain, written: number): void {
     const { usedRing, usedNext } = this;
+    const { head } = chain;
     const at = (usedNext & this.mask) << 1;
-    usedRing[at] = chain.head;
-    usedRing[at + 1] = written;
-    if (this.observer !== null) this.observer.used(chain, usedNext & this.mask);
+    usedRing[at] = head;
+    usedRing[at | 1] = written;
     this.usedNext = (usedNext + 1) & WRAP;
-    this.heads[chain.head] = 0;
+    this.heads[head] = 0;
     chain.link = this.idle;
     this.idle = chain.place;
     chain.state = IDLE;
@@ -276,7 +303,8 @@ export class SplitQueue extends RingQueue {
   }
 
   protected hide(): void {
-    this.announced -= (this.seen - this.next) & WRAP;
+    this.announced = this.taken;
+    this.next = this.position.available;
     this.seen = this.next;
   }
 }

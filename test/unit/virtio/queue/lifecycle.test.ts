@@ -1,7 +1,7 @@
 /** Starting, stopping, resetting and restoring a queue; and what no queue can be started with. */
 import { GuestMemory } from 'ioregion/memory';
 import { placeRing } from 'ioregion/testing';
-import { createQueue, Feature, type QueuePosition, type QueueSetup } from 'ioregion/virtio';
+import { type Chain, createQueue, Feature, type QueuePosition, type QueueSetup } from 'ioregion/virtio';
 import { describe, expect, test } from 'vitest';
 import { FORMATS, type Format, SET_UPS, Subject, setUp } from './subject.js';
 
@@ -22,6 +22,20 @@ describe.each(SET_UPS.map((one) => [one.name, one] as const))('a queue: %s', (_n
     expect(subject.engine.enableKicks()).toBe(false);
     expect(subject.memory.read(0, subject.ring.place.end)).toEqual(before);
     expect([subject.calls, subject.engine.running, subject.failures]).toEqual([0, false, []]);
+  });
+
+  test('that stops between two chains is gone on with at the second one, of whatever length they are', () => {
+    const subject = new Subject(made);
+    subject.offer(room, [...room, ...room], [...room, ...room, ...room]);
+    for (const segments of [1, 2, 3]) {
+      const [chain] = subject.pop();
+      expect([chain!.writable.segmentCount, subject.engine.inFlight]).toEqual([segments, 1]);
+      chain!.complete(segments);
+      subject.engine.flush();
+      expect(subject.engine.counters).toMatchObject({ popped: 1, completed: 1 });
+      subject.restart();
+    }
+    expect([subject.engine.pop(), subject.failures]).toEqual([null, []]);
   });
 
   test('stops with chains in flight: they are dropped one by one, and counted', () => {
@@ -88,14 +102,15 @@ describe.each(SET_UPS.map((one) => [one.name, one] as const))('a queue: %s', (_n
 
   test('whose memory goes away fails, and nothing throws', () => {
     const subject = new Subject(made);
-    subject.offer(room, room);
-    const [chain] = subject.pop();
+    subject.offer(room, room, room);
+    const [first] = subject.pop();
     subject.memory.close();
-    chain!.writable.copyFrom(Uint8Array.of(1));
-    chain!.writable.fill(1, 0, 1);
-    chain!.writable.copyTo(new Uint8Array(1));
-    expect(subject.engine.pop()).toBeNull();
-    chain!.complete(0);
+    for (let chain: Chain | null = first!; chain !== null; chain = subject.engine.pop()) {
+      chain.writable.copyFrom(Uint8Array.of(1));
+      chain.writable.fill(1, 0, 1);
+      chain.writable.copyTo(new Uint8Array(1));
+    }
+    first!.complete(0);
     subject.engine.flush();
     subject.engine.disableKicks();
     subject.engine.enableKicks();
