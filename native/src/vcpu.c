@@ -89,16 +89,23 @@ static bool consume_kick(struct vcpu *vcpu) {
   return bits & kicks;
 }
 
-static int32_t run_loop(struct vcpu *vcpu, int *error) {
+/*
+ * Without `enter` no instruction of the guest runs: KVM takes in the results of the last exit, which are in no state that
+ * userspace can read until then (KVM_RUN, immediate_exit, in the API document).
+ */
+static int32_t run_loop(struct vcpu *vcpu, bool enter, int *error) {
   int32_t result;
   for (;;) {
     while (vcpu->exit >= 0)
       if (step_exit(vcpu, &result)) return result;
+    if (!enter) __atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
     long rc = interruptible_syscall(&vcpu->caller.stop.word, SYS_ioctl, vcpu->fd, KVM_RUN, 0, 0, 0, 0);
     if (rc == -EINTR) {
       if (consume_kick(vcpu)) return RUN_INTERRUPTED;
+      if (!enter) return RUN_SETTLED;
       continue;
     }
+    if (!enter) __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
     if (rc < 0 && !(rc == -EFAULT && vcpu->run->exit_reason == EXIT_MEMORY_FAULT)) {
       *error = (int)-rc;
       return 0;
@@ -207,16 +214,27 @@ static void resume_exit(struct vcpu *vcpu) {
   if (vcpu->exit >= 0 && vcpu->outcome == OUTCOME_INTERRUPTED) vcpu->outcome = caller_resume(&vcpu->caller);
 }
 
-/* Hot path: bound to its vCPU. */
-static napi_value do_run(napi_env env, napi_callback_info info) {
-  struct vcpu *vcpu;
+static napi_value run_vcpu(napi_env env, struct vcpu *vcpu, bool enter) {
   int error = 0;
-  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&vcpu) != napi_ok) return NULL;
   if (caller_ended(&vcpu->caller)) return throw_type(env, "vcpu has been released");
   stop_bind(&vcpu->caller.stop);
   resume_exit(vcpu);
-  int32_t result = run_loop(vcpu, &error);
+  int32_t result = run_loop(vcpu, enter, &error);
   return error == 0 ? to_i32(env, result) : throw_errno(env, error, "ioctl(KVM_RUN)");
+}
+
+/* Hot path: bound to its vCPU. */
+static napi_value do_run(napi_env env, napi_callback_info info) {
+  struct vcpu *vcpu;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&vcpu) != napi_ok) return NULL;
+  return run_vcpu(env, vcpu, true);
+}
+
+static napi_value vcpu_settle(napi_env env, napi_callback_info info) {
+  struct args args;
+  struct vcpu *vcpu;
+  if (!get_args(env, info, 1, &args) || (vcpu = arg_vcpu(&args, 0)) == NULL) return NULL;
+  return run_vcpu(env, vcpu, false);
 }
 
 static void finalize_bound(napi_env env, void *data, void *hint) { shared_release(data); }
@@ -277,8 +295,9 @@ bool register_vcpu(napi_env env, napi_value exports) {
   static const struct native_function table[] = {
       {"vcpuCreate", vcpu_create}, {"vcpuId", vcpu_id},
       {"vcpuRunArea", vcpu_run_area}, {"vcpuArea", vcpu_area},
-      {"vcpuRunFunction", vcpu_run_function}, {"vcpuResolve", vcpu_resolve},
-      {"kickVcpu", kick_vcpu}, {"vcpuRelease", vcpu_release},
+      {"vcpuRunFunction", vcpu_run_function}, {"vcpuSettle", vcpu_settle},
+      {"vcpuResolve", vcpu_resolve}, {"kickVcpu", kick_vcpu},
+      {"vcpuRelease", vcpu_release},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));
 }

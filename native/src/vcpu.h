@@ -6,8 +6,8 @@
 
 #include <linux/kvm.h>
 
-/* What vcpuRun returns besides KVM's exit reasons (src/native/binding.ts). */
-enum { RUN_INTERRUPTED = -1, RUN_FAILED = -2 };
+/* What vcpuRun and vcpuSettle return besides KVM's exit reasons (src/native/binding.ts). */
+enum { RUN_INTERRUPTED = -1, RUN_FAILED = -2, RUN_SETTLED = -3 };
 
 struct vcpu {
   struct shared shared;

@@ -2,17 +2,19 @@
 import {
   DEFAULT_COMMAND_LINE,
   type DiskDescription,
-  type MachineDescription,
   type MachineEnd,
   type NetDescription,
   type Placement,
+  type RestoreDescription,
   VirtualMachine,
 } from '../vmm/index.js';
 import { publishMetrics } from './serve/metrics.js';
+import { SnapshotSignal } from './snapshot-signal.js';
 import { TerminalInput } from './terminal-input.js';
 
 export interface RunMachineOptions {
-  readonly kernel: string;
+  /** Needed but for a machine that is restored. */
+  readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
   readonly commandLine?: string;
@@ -27,6 +29,8 @@ export interface RunMachineOptions {
   readonly console: 'stdio' | 'none';
   readonly onReset: 'end' | 'restart';
   readonly metrics?: string;
+  readonly snapshotTo?: string;
+  readonly restore?: string;
 }
 
 const INTERRUPTED_STATUS = 130;
@@ -36,27 +40,43 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
-  const machine = new VirtualMachine(describe(options, input));
-  const metrics = options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine.metrics());
+  const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
+  let machine: VirtualMachine | null = null;
+  const metrics =
+    options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine?.metrics() ?? {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
-    await machine.start({ signal: abort.signal });
-    return statusOf(await machine.ended);
+    machine = await startMachine(options, describe(options, input), abort.signal);
+    saving?.attach(machine);
+    const end = await machine.ended;
+    return saving?.saved === true ? 0 : statusOf(end);
   } finally {
     metrics?.close();
+    saving?.close();
     input?.close();
     process.stdout.off('error', stop);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
 
-function describe(options: RunMachineOptions, input: TerminalInput | null): MachineDescription {
+async function startMachine(
+  { kernel, restore }: RunMachineOptions,
+  description: RestoreDescription,
+  signal: AbortSignal,
+): Promise<VirtualMachine> {
+  if (restore !== undefined) return await VirtualMachine.restore(restore, description, { signal });
+  const machine = new VirtualMachine({ ...description, kernel: kernel ?? '' });
+  await machine.start({ signal });
+  return machine;
+}
+
+function describe(options: RunMachineOptions, input: TerminalInput | null): RestoreDescription {
   const { kernel, initrd, append, memory, cpus, disk, net, rng, pin, onReset } = options;
   const commandLine = [options.commandLine ?? DEFAULT_COMMAND_LINE, append].filter(Boolean).join(' ');
   return {
-    kernel,
     commandLine,
+    ...(kernel === undefined ? {} : { kernel }),
     onReset,
     ...(initrd === undefined ? {} : { initrd }),
     ...(memory === undefined ? {} : { memory }),

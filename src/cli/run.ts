@@ -20,7 +20,7 @@ export function registerRun(program: Command): void {
   program
     .command('run')
     .description('boot a kernel in a virtual machine, until it powers off; Ctrl-A x ends it from a terminal')
-    .requiredOption('--kernel <file>', 'bzImage, or ELF vmlinux with a PVH entry')
+    .option('--kernel <file>', 'bzImage, or ELF vmlinux with a PVH entry')
     .option('--initrd <file>', 'initrd or initramfs')
     .option('--append <text>', 'added to the command line')
     .option('--command-line <text>', 'the whole command line')
@@ -32,9 +32,13 @@ export function registerRun(program: Command): void {
     .option('--rng <where>', 'a source of random numbers, placed there', parsePlacement)
     .addOption(new Option('--console <where>', 'the serial console').choices(['stdio', 'none']).default('stdio'))
     .addOption(new Option('--on-reset <what>', 'when the guest reboots').choices(['end', 'restart']).default('end'))
+    .option('--snapshot-to <directory>', 'on SIGUSR2 save the machine there and end')
+    .option('--restore <directory>', 'go on with a machine that was saved; name the same devices')
     .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
     .addHelpText('after', PLACEMENT_HELP)
-    .action(async (options: RunMachineOptions) => {
+    .action(async (options: RunMachineOptions, command: Command) => {
+      if (options.kernel === undefined && options.restore === undefined)
+        command.error("error: required option '--kernel <file>' not specified");
       const { runMachine } = await import('./run-machine.js');
       process.exitCode = await runMachine(options);
     });

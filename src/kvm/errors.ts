@@ -61,6 +61,13 @@ export class KvmMsrError extends IoregionError {
   }
 }
 
+/** What is to be restored is not the state of a vCPU of this host (`ERR_IOREGION_KVM_SAVED_STATE`). */
+export class KvmSavedStateError extends IoregionError {
+  constructor(problem: string) {
+    super('ERR_IOREGION_KVM_SAVED_STATE', `the saved state of a vCPU cannot be restored: ${problem}`);
+  }
+}
+
 /** A value does not fit the field of a kernel structure. */
 export class KvmFieldRangeError extends IoregionError {
   constructor(

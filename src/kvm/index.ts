@@ -8,6 +8,7 @@ export {
   KvmFieldRangeError,
   KvmIoctlError,
   KvmMsrError,
+  KvmSavedStateError,
   KvmSlotError,
   KvmUnavailableError,
   KvmVersionError,
@@ -24,6 +25,7 @@ export { dirtyPages, type MemorySlot, type MemorySlots, type SlotMemory, type Sl
 export type { MmioExit } from './mmio-exit.js';
 export * from './probe/index.js';
 export { RunPage } from './run-page.js';
+export { checkSavedVcpu, restoreVcpu, SAVED_VCPU_PARTS, type SavedVcpu, saveVcpu } from './saved-vcpu.js';
 export { KvmStats } from './stats.js';
 export { CAPABILITIES, type CapabilityName, capabilityName } from './uapi/capabilities.js';
 export { EXIT_REASONS, type ExitReasonName, exitReasonName } from './uapi/exit-reasons.js';
@@ -31,7 +33,7 @@ export { IOCTLS, type IoctlName } from './uapi/ioctls.js';
 export type { DebugRegs, DescriptorTable, Fpu, Regs, Segment, Sregs, Xcrs } from './uapi/registers.js';
 export type { CpuidEntry, MsrEntry, Translation, VcpuEvents } from './uapi/vcpu-structs.js';
 export { GuestDebugFlag, MpState, VcpuEventFlag } from './uapi/vcpu-structs.js';
-export { type ClockData, ClockFlag } from './uapi/vm-structs.js';
+export { type ClockData, ClockFlag, IRQCHIP_STATE_BYTES, PIT_STATE_BYTES } from './uapi/vm-structs.js';
 export { VcpuClosedError, VcpuRunningError, VcpuStartError } from './vcpu/errors.js';
 export type { ExitHandler, ExitHandlerModule } from './vcpu/exit-handler.js';
 export { type RunOptions, Vcpu, type VcpuDispatcher, type VcpuExit, type VcpuOptions } from './vcpu/vcpu.js';

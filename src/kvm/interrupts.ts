@@ -6,6 +6,7 @@ import {
   Irqchip,
   IrqfdFlag,
   kvmEnableCap,
+  kvmIrqchip,
   kvmIrqfd,
   kvmIrqLevel,
   kvmIrqRouting,
@@ -14,6 +15,7 @@ import {
   kvmMsi,
   kvmPitConfig,
   PIT_SPEAKER_DUMMY,
+  PIT_STATE_BYTES,
   RoutingType,
 } from './uapi/vm-structs.js';
 
@@ -86,6 +88,30 @@ export class Interrupts {
   /** The i8254 timer in the kernel; `speaker` also takes port 0x61. Needs the full irqchip. */
   createPit({ speaker = false } = {}): void {
     ioctlSet(this.#vm, 'KVM_CREATE_PIT2', kvmPitConfig, { flags: speaker ? PIT_SPEAKER_DUMMY : 0 });
+  }
+
+  /** The registers of an in-kernel controller: IRQCHIP_STATE_BYTES in its own layout. */
+  irqchip(name: keyof typeof Irqchip): Uint8Array {
+    const data = kvmIrqchip.encode({ chipId: Irqchip[name] });
+    ioctlData(this.#vm, 'KVM_GET_IRQCHIP', data);
+    return kvmIrqchip.decode(data).state;
+  }
+
+  /** @throws KvmFieldRangeError for more bytes than there are, KvmIoctlError */
+  setIrqchip(name: keyof typeof Irqchip, state: Uint8Array): void {
+    ioctlSet(this.#vm, 'KVM_SET_IRQCHIP', kvmIrqchip, { chipId: Irqchip[name], state });
+  }
+
+  /** The state of the in-kernel timer: PIT_STATE_BYTES. */
+  pit(): Uint8Array {
+    const data = new Uint8Array(PIT_STATE_BYTES);
+    ioctlData(this.#vm, 'KVM_GET_PIT2', data);
+    return data;
+  }
+
+  /** Counting goes on from there. `state` has PIT_STATE_BYTES. */
+  setPit(state: Uint8Array): void {
+    ioctlData(this.#vm, 'KVM_SET_PIT2', state.slice());
   }
 
   /** Local APICs in the kernel, PIC and IOAPIC (of `pins` pins) in the VMM. Before the first vCPU. */

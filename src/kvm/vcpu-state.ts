@@ -1,4 +1,4 @@
-import { KvmMsrError } from './errors.js';
+import { KvmIoctlError, KvmMsrError } from './errors.js';
 import { type Descriptor, decodeList, encodeList, ioctl, ioctlData, ioctlGet, ioctlSet } from './ioctl.js';
 import type { IoctlName } from './uapi/ioctls.js';
 import {
@@ -156,6 +156,20 @@ export class VcpuState {
 
   setTscKhz(khz: number): void {
     ioctl(this.fd, 'KVM_SET_TSC_KHZ', khz);
+  }
+
+  /**
+   * Tells a guest that uses kvmclock that this vCPU was stopped for a while, so that its watchdog takes no offence. After a
+   * pause and before the next run. False where the guest has not set up kvmclock.
+   */
+  notePause(): boolean {
+    try {
+      ioctl(this.fd, 'KVM_KVMCLOCK_CTRL');
+      return true;
+    } catch (error) {
+      if (error instanceof KvmIoctlError && error.errnoName === 'EINVAL') return false;
+      throw error;
+    }
   }
 
   /** Queues a non-maskable interrupt. */

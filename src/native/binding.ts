@@ -243,6 +243,10 @@ export interface VcpuBinding {
    * -1 interrupted by a kick, -2 a region failed (answer with `vcpuResolve`, then run again). Throws on other errno.
    */
   vcpuRunFunction(vcpu: VcpuObject): () => number;
+  /**
+   * Ends the access under way and has KVM take in its result, without an instruction of the guest: -3, or what the run function returns.
+   */
+  vcpuSettle(vcpu: VcpuObject): number;
   vcpuResolve(vcpu: VcpuObject, action: number): void;
   /** From any thread: immediate_exit, then a signal. False where the vCPU is gone. */
   kickVcpu(id: number): boolean;

@@ -10,5 +10,6 @@ export * from './queue/index.js';
 export * from './reload/index.js';
 export * from './runner/index.js';
 export * from './spec/index.js';
+export * from './state/index.js';
 export * from './transport/index.js';
 export * from './vm-link/index.js';

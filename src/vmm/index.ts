@@ -12,9 +12,10 @@ export type {
 } from './attach/index.js';
 export type { SerialStreams } from './devices/serial/index.js';
 export * from './errors.js';
-export { DEFAULT_COMMAND_LINE, type MachineDescription } from './machine/description.js';
+export { DEFAULT_COMMAND_LINE, type MachineDescription, type RestoreDescription } from './machine/description.js';
 export type { MachineEnd } from './machine/machine-end.js';
 export type { MachineEvents, MachineState } from './machine/machine-events.js';
 export { type StartOptions, VirtualMachine } from './machine/virtual-machine.js';
 export type { MachineMetrics } from './metrics/machine-metrics.js';
 export type { RegionFigures } from './metrics/region-meters.js';
+export { SnapshotFileError, SnapshotFormatError, SnapshotMachineError, type SnapshotSize } from './snapshot/index.js';

@@ -18,12 +18,14 @@ import {
   kvmEnableCap,
   kvmIoeventfd,
   kvmIoregion,
+  kvmIrqchip,
   kvmIrqfd,
   kvmIrqLevel,
   kvmIrqRouting,
   kvmMsi,
   kvmPitConfig,
   kvmUserspaceMemoryRegion,
+  PIT_STATE_BYTES,
 } from './vm-structs.js';
 
 const U64_BYTES = 8;
@@ -48,6 +50,8 @@ export const IOCTLS = {
   KVM_SET_IOREGION: iow(0x49, kvmIoregion.size),
   KVM_CREATE_IRQCHIP: io(0x60),
   KVM_IRQ_LINE: iow(0x61, kvmIrqLevel.size),
+  KVM_GET_IRQCHIP: iowr(0x62, kvmIrqchip.size),
+  KVM_SET_IRQCHIP: ior(0x63, kvmIrqchip.size),
   KVM_REGISTER_COALESCED_MMIO: iow(0x67, kvmCoalescedMmioZone.size),
   KVM_UNREGISTER_COALESCED_MMIO: iow(0x68, kvmCoalescedMmioZone.size),
   KVM_SET_GSI_ROUTING: iow(0x6a, kvmIrqRouting.size),
@@ -57,6 +61,8 @@ export const IOCTLS = {
   KVM_IOEVENTFD: iow(0x79, kvmIoeventfd.size),
   KVM_SET_CLOCK: iow(0x7b, kvmClockData.size),
   KVM_GET_CLOCK: ior(0x7c, kvmClockData.size),
+  KVM_GET_PIT2: ior(0x9f, PIT_STATE_BYTES),
+  KVM_SET_PIT2: iow(0xa0, PIT_STATE_BYTES),
   KVM_SIGNAL_MSI: iow(0xa5, kvmMsi.size),
 
   // VM or vCPU

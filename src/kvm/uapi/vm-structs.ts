@@ -1,5 +1,5 @@
 /** Structures of the VM ioctls: interrupts, ioeventfds, ioregions, coalesced zones, clock. */
-import { array, cNamed, s32, u8, u32, u64 } from './c-types.js';
+import { array, bytes, cNamed, s32, u8, u32, u64 } from './c-types.js';
 import { padding, struct, type ValueOf } from './struct.js';
 
 export const kvmUserspaceMemoryRegion = struct('kvm_userspace_memory_region', {
@@ -75,6 +75,17 @@ export const kvmIrqRoutingMsiEntry = struct('kvm_irq_routing_entry', {
 export const RoutingType = { irqchip: 1, msi: 2 } as const;
 /** KVM_IRQCHIP_*: the interrupt controllers a pin can belong to. */
 export const Irqchip = { picMaster: 0, picSlave: 1, ioapic: 2 } as const;
+
+/** `struct kvm_irqchip`: the registers of one controller, in a layout that depends on which. */
+export const IRQCHIP_STATE_BYTES = 512;
+export const kvmIrqchip = struct('kvm_irqchip', {
+  chipId: u32,
+  pad: padding(4),
+  state: cNamed('chip', bytes(IRQCHIP_STATE_BYTES)),
+});
+
+/** Bytes of `struct kvm_pit_state2`: three channels and flags. */
+export const PIT_STATE_BYTES = 112;
 
 export const kvmPitConfig = struct('kvm_pit_config', { flags: u32, pad: padding(60) });
 export const PIT_SPEAKER_DUMMY = 1;

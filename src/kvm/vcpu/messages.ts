@@ -14,6 +14,10 @@ export interface VcpuWorkerData {
 export type VcpuRequest =
   /** `resolve`: how the failed access that the last run stopped at ends. `answer`: data for the exit it stopped at. */
   | { readonly type: 'run'; readonly resolve: 'all-ones' | 'retry' | null; readonly answer: Uint8Array | null }
+  /** The same without entering the guest. */
+  | { readonly type: 'settle'; readonly resolve: 'all-ones' | 'retry' | null }
+  /** For the exit handler. */
+  | { readonly type: 'ask'; readonly question: unknown }
   | { readonly type: 'close' };
 
 export interface PlainSystemError {
@@ -27,4 +31,6 @@ export type VcpuReply =
   | { readonly type: 'start-failed'; readonly message: string; readonly system: PlainSystemError | null }
   | { readonly type: 'stopped'; readonly exit: CoreExit }
   | { readonly type: 'run-failed'; readonly message: string; readonly system: PlainSystemError | null }
+  | { readonly type: 'answered'; readonly answer: unknown }
+  | { readonly type: 'ask-failed'; readonly error: unknown }
   | { readonly type: 'failure'; readonly record: FailureRecord };

@@ -10,11 +10,13 @@ import { type ExitHandler, NO_EXIT_HANDLER } from './exit-handler.js';
 /** What `run` returns besides KVM's exits; the numbers are those of native/src/vcpu.h. */
 const RUN_INTERRUPTED = -1;
 const RUN_FAILED = -2;
+const RUN_SETTLED = -3;
 
 /** Why the loop stopped. `region-failure`: decide, then call `resolve` before the next `run`. */
 export type CoreExit =
   | { readonly type: 'kvm'; readonly exit: KvmExit }
   | { readonly type: 'interrupted' }
+  | { readonly type: 'settled' }
   | { readonly type: 'region-failure'; readonly record: FailureRecord };
 
 const POLICY_ALL_ONES = 0;
@@ -44,12 +46,26 @@ export class VcpuCore {
    * @throws what KVM_RUN refuses, as the binding's system error
    */
   run(): CoreExit {
+    return this.#handle(this.#run);
+  }
+
+  /**
+   * Ends the access under way, if any, so that nothing of the vCPU is outside of what KVM saves: `settled`. No instruction of
+   * the guest runs. Other results are those of `run`; settle again then.
+   * @throws what KVM_RUN refuses, as the binding's system error
+   */
+  settle(): CoreExit {
+    return this.#handle(() => native.vcpuSettle(this.#object));
+  }
+
+  #handle(enter: () => number): CoreExit {
     const { handler, page } = this;
     for (;;) {
-      const reason = this.#run();
+      const reason = enter();
       if (reason === EXIT_REASONS.KVM_EXIT_MMIO && handler.mmio?.(page.mmio)) continue;
       if (reason === EXIT_REASONS.KVM_EXIT_IO && handler.io?.(page.io)) continue;
       if (reason === RUN_INTERRUPTED) return { type: 'interrupted' };
+      if (reason === RUN_SETTLED) return { type: 'settled' };
       if (reason !== RUN_FAILED) return { type: 'kvm', exit: this.#leave() };
       const record = readFailureRecord(this.#area);
       if (record.policy !== POLICY_ALL_ONES) return { type: 'region-failure', record };

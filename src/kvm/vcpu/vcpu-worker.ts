@@ -32,11 +32,13 @@ async function open(): Promise<VcpuCore> {
   return core;
 }
 
+type Entry = Extract<VcpuRequest, { type: 'run' | 'settle' }>;
+
 /** KVM_RUN ends with EAGAIN when an application processor has been woken by its INIT or start-up interrupt: it runs then. */
-function runToExit(core: VcpuCore): CoreExit {
+function runToExit(core: VcpuCore, request: Entry): CoreExit {
   for (;;) {
     try {
-      return core.run();
+      return request.type === 'run' ? core.run() : core.settle();
     } catch (error) {
       if (systemPart(error)?.code !== 'EAGAIN') throw error;
     }
@@ -52,20 +54,29 @@ async function closeHandler({ handler }: VcpuCore): Promise<void> {
   }
 }
 
-function run(core: VcpuCore, request: Extract<VcpuRequest, { type: 'run' }>): void {
+function run(core: VcpuCore, request: Entry): void {
   try {
     if (request.resolve !== null) core.resolve(request.resolve === 'retry');
-    if (request.answer !== null) core.answer(request.answer);
-    reply({ type: 'stopped', exit: runToExit(core) });
+    if (request.type === 'run' && request.answer !== null) core.answer(request.answer);
+    reply({ type: 'stopped', exit: runToExit(core, request) });
   } catch (error) {
     reply({ type: 'run-failed', message: messageOf(error), system: systemPart(error) });
+  }
+}
+
+async function ask({ handler }: VcpuCore, question: unknown): Promise<void> {
+  try {
+    reply({ type: 'answered', answer: await handler.ask?.(question) });
+  } catch (error) {
+    reply({ type: 'ask-failed', error });
   }
 }
 
 try {
   const core = await open();
   port.on('message', (request: VcpuRequest) => {
-    if (request.type === 'run') return run(core, request);
+    if (request.type === 'run' || request.type === 'settle') return run(core, request);
+    if (request.type === 'ask') return void ask(core, request.question);
     core.close();
     void closeHandler(core).finally(() => port.close());
   });

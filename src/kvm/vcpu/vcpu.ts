@@ -25,10 +25,14 @@ export interface VcpuOptions {
   readonly cpus?: readonly number[];
 }
 
-/** Why `run` came back: an exit that nobody took, a kick, or the failure of a region whose policy is to stop. */
+/**
+ * Why `run` or `settle` came back: an exit that nobody took, a kick, the end of `settle`, or the failure of a region whose policy is
+ * to stop.
+ */
 export type VcpuExit =
   | KvmExit
   | { readonly reason: 'interrupted' }
+  | { readonly reason: 'settled' }
   | { readonly reason: 'region-failure'; readonly record: FailureRecord };
 
 export interface RunOptions {
@@ -38,6 +42,11 @@ export interface RunOptions {
 
 /** What a failed access does when the run goes on after `region-failure`. */
 type Resolution = 'all-ones' | 'retry' | null;
+
+interface Asked {
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
 
 interface Pending {
   resolve(exit: VcpuExit): void;
@@ -58,6 +67,9 @@ export class Vcpu {
   readonly #state: VcpuState;
   #coreId = 0;
   #pending: Pending | null = null;
+  /** Entered again after the failure of a region. */
+  #entry: 'run' | 'settle' = 'run';
+  readonly #asked: Asked[] = [];
   #unresolved = false;
   #closed = false;
 
@@ -114,12 +126,27 @@ export class Vcpu {
    * @throws VcpuRunningError, VcpuClosedError, KvmIoctlError where KVM_RUN refuses
    */
   run(options: RunOptions = {}): Promise<VcpuExit> {
-    if (this.#closed) return Promise.reject(new VcpuClosedError(this.id));
-    if (this.running) return Promise.reject(new VcpuRunningError(this.id));
-    const resolution: Resolution = this.#unresolved ? 'all-ones' : null;
+    return this.#begin('run', options.answer ?? null);
+  }
+
+  /**
+   * Ends the access under way without an instruction of the guest: after `settled` all of the vCPU is in its `state`. Any other
+   * result is one of `run`: settle again then. Rejects as `run` does.
+   */
+  settle(): Promise<VcpuExit> {
+    return this.#begin('settle', null);
+  }
+
+  /**
+   * What the exit handler answers, on its thread, while the guest does not run.
+   * @throws VcpuRunningError, VcpuClosedError, and what the handler throws
+   */
+  ask(question: unknown): Promise<unknown> {
+    const refused = this.#refusal();
+    if (refused !== null) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
-      this.#enter(resolution, options.answer ?? null);
+      this.#asked.push({ resolve, reject });
+      this.#post({ type: 'ask', question });
     });
   }
 
@@ -152,9 +179,25 @@ export class Vcpu {
     if (this.#closed) await this.#exited;
     else await this.#worker.terminate();
     this.#closed = true;
-    this.#settle(null);
+    this.#abort(null);
     this.#fd.close();
     if (this.#ownDispatcher !== null) native.dispatcherRelease(this.#ownDispatcher);
+  }
+
+  #refusal(): Error | null {
+    if (this.#closed) return new VcpuClosedError(this.id);
+    return this.running ? new VcpuRunningError(this.id) : null;
+  }
+
+  #begin(entry: 'run' | 'settle', answer: Uint8Array | null): Promise<VcpuExit> {
+    const refused = this.#refusal();
+    if (refused !== null) return Promise.reject(refused);
+    const resolution: Resolution = this.#unresolved ? 'all-ones' : null;
+    this.#entry = entry;
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject };
+      this.#enter(resolution, answer);
+    });
   }
 
   #ready(): Promise<void> {
@@ -169,7 +212,7 @@ export class Vcpu {
       });
       this.#worker.once('error', (error) => {
         reject(new VcpuStartError(this.id, error.message));
-        this.#settle(error);
+        this.#abort(error);
       });
     });
   }
@@ -180,14 +223,16 @@ export class Vcpu {
 
   #enter(resolve: Resolution, answer: Uint8Array | null): void {
     this.#unresolved = false;
-    this.#post({ type: 'run', resolve, answer });
+    this.#post(this.#entry === 'run' ? { type: 'run', resolve, answer } : { type: 'settle', resolve });
   }
 
   #onReply(reply: Exclude<VcpuReply, { type: 'ready' | 'start-failed' }>): void {
     if (reply.type === 'failure') void this.#dispatcher?.resolveFailure(reply.record);
-    else if (reply.type === 'run-failed') this.#settle(runError(reply.message, reply.system));
+    else if (reply.type === 'answered') this.#asked.shift()?.resolve(reply.answer);
+    else if (reply.type === 'ask-failed') this.#asked.shift()?.reject(reply.error);
+    else if (reply.type === 'run-failed') this.#abort(runError(reply.message, reply.system));
     else if (reply.exit.type === 'region-failure') void this.#onFailure(reply.exit.record);
-    else this.#finish(reply.exit.type === 'kvm' ? reply.exit.exit : { reason: 'interrupted' });
+    else this.#finish(reply.exit.type === 'kvm' ? reply.exit.exit : { reason: reply.exit.type });
   }
 
   async #onFailure(record: FailureRecord): Promise<void> {
@@ -205,10 +250,12 @@ export class Vcpu {
   }
 
   /** Ends a run without an exit: with the error, or because the vCPU was closed. */
-  #settle(error: Error | null): void {
+  #abort(error: Error | null): void {
     const pending = this.#pending;
     this.#pending = null;
-    pending?.reject(error ?? new VcpuClosedError(this.id));
+    const reason = error ?? new VcpuClosedError(this.id);
+    pending?.reject(reason);
+    for (const asked of this.#asked.splice(0)) asked.reject(reason);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   ControlState,
   type DeviceDescription,
   DeviceStatus,
+  DeviceType,
   type InterruptSource,
   type QueueStart,
   type ServedControl,
@@ -20,7 +21,7 @@ import {
 import { type BackendFacts, describeBackend } from './describe-backend.js';
 import { profileOf } from './device-profile.js';
 import { DrivenDevice } from './driven-device.js';
-import { BackendGoneError } from './errors.js';
+import { BackendGoneError, BackendUnsuitableError } from './errors.js';
 import type { FrontendSession } from './frontend-session.js';
 import { invalidateIotlb } from './iotlb.js';
 import { Migration } from './migration.js';
@@ -142,6 +143,21 @@ export class VhostUserControl implements ServedControl {
   reset(): void {
     this.state.beginReset();
     void this.#work.add(() => this.#reset());
+  }
+
+  /**
+   * A disk has none beyond its image.
+   * @throws BackendUnsuitableError for other devices: their backends keep state of their own
+   */
+  saveDevice(): null {
+    const { deviceType } = this.description;
+    if (deviceType === DeviceType.block) return null;
+    throw new BackendUnsuitableError(`the state of a device of type ${deviceType} is its own: it cannot be saved`);
+  }
+
+  /** @throws BackendUnsuitableError */
+  restoreDevice(state: unknown): void {
+    if (state !== this.saveDevice()) throw new BackendUnsuitableError('the saved state is not one of a disk');
   }
 
   settled(): Promise<void> {

@@ -27,7 +27,7 @@ export interface QueueStart {
 }
 
 /**
- * One transport drives one device through it. Nothing here throws or rejects: what goes wrong shows as `needsReset` in the
+ * One transport drives one device through it. Nothing but saving and restoring throws or rejects: what goes wrong shows as `needsReset` in the
  * state. A transport may be on a thread that never returns to its event loop (a vCPU, a region server): it sees in the state
  * when a reset or a stop has come to its end.
  */
@@ -58,6 +58,10 @@ export interface DeviceControl {
    * Absent: there is nothing to wait for on this thread.
    */
   finishReset?(): void;
+  /** The state of the device beyond queues and configuration, while its queues are stopped. What it throws is thrown. */
+  saveDevice(): unknown;
+  /** The reverse, before `activate`. The state may be anything: the device throws where it is not one of its own. */
+  restoreDevice(state: unknown): void;
   /** Resolves when all that has begun has come to its end; for threads with an event loop. */
   settled(): Promise<void>;
   /** Ends the device for good; resolves when it is gone. Idempotent. */

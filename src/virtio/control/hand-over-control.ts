@@ -75,6 +75,14 @@ export class HandOverControl implements DeviceControl {
     this.#takeBackLater();
   }
 
+  saveDevice(): unknown {
+    return this.#inner.saveDevice();
+  }
+
+  restoreDevice(state: unknown): void {
+    this.#inner.restoreDevice(state);
+  }
+
   settled(): Promise<void> {
     return this.#inner.settled().then(() => this.#takeBackStopped());
   }

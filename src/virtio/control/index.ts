@@ -1,7 +1,7 @@
 /** How a transport drives a device: on its own thread, or on a Worker. */
 export { ControlState } from './control-state.js';
 export type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
-export { DeviceWorkerError } from './errors.js';
+export { DeviceStateError, DeviceWorkerError } from './errors.js';
 export { HandOverControl } from './hand-over-control.js';
 export { LocalControl, type LocalControlOptions } from './local-control.js';
 export { type DeviceLog, stderrLog } from './log.js';

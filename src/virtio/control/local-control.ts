@@ -90,12 +90,10 @@ export class LocalControl implements DeviceControl {
     this.#runner.replaceMemory(memory);
   }
 
-  /** The state of the device beyond queues and configuration, while its queues are stopped. What it throws is thrown. */
   saveDevice(): unknown {
     return this.#device.save?.();
   }
 
-  /** The reverse, before `activate`. The state may be anything: the device throws where it is not one of its own. */
   restoreDevice(state: unknown): void {
     if (this.#device.restore !== undefined) this.#device.restore(state);
     this.#publishIfChanged();

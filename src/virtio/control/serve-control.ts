@@ -5,7 +5,8 @@ import { openInterrupts } from '../interrupt/index.js';
 import { andThen, type MaybePromise } from '../runner/index.js';
 import type { DeviceControl, QueueStart } from './device-control.js';
 import { type DeviceLog, stderrLog } from './log.js';
-import type { ControlReply, ControlRequest, WorkerQueue } from './worker-messages.js';
+import { sendReply } from './sync-reply.js';
+import type { ControlReply, ControlRequest, StateReply, WorkerQueue } from './worker-messages.js';
 
 export interface ServedControl extends DeviceControl {
   /** An exception on its thread that nobody has caught. */
@@ -62,11 +63,32 @@ function carryOut(control: ServedControl, request: ControlRequest): void {
     case 'reset':
       control.reset();
       break;
+    case 'save':
+      sendReply(
+        request.reply,
+        stateReply(() => control.saveDevice()),
+      );
+      break;
+    case 'restore':
+      sendReply(
+        request.reply,
+        stateReply(() => control.restoreDevice(request.state)),
+      );
+      break;
     case 'settle':
       void control.settled().then(() => send({ type: 'settled' }));
       break;
     case 'close':
       void control.close().then(() => process.exit());
+  }
+}
+
+/** Bytes that are shared would not be a copy: devices give plain data. */
+function stateReply(call: () => unknown): StateReply {
+  try {
+    return { state: structuredClone(call()) };
+  } catch (error) {
+    return { failed: error instanceof Error ? error.message : String(error) };
   }
 }
 

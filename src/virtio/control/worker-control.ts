@@ -6,10 +6,18 @@ import { closeAll, EventFd } from '../../native/index.js';
 import type { InterruptSource } from '../interrupt/index.js';
 import { ControlState } from './control-state.js';
 import type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
-import { DeviceWorkerError } from './errors.js';
+import { DeviceStateError, DeviceWorkerError } from './errors.js';
 import type { DeviceLog } from './log.js';
 import { SharedConfig } from './shared-config.js';
-import type { ControlReply, ControlRequest, ControlWorkerData, WorkerData, WorkerQueue } from './worker-messages.js';
+import { type ReplyAddress, SyncReply } from './sync-reply.js';
+import type {
+  ControlReply,
+  ControlRequest,
+  ControlWorkerData,
+  StateReply,
+  WorkerData,
+  WorkerQueue,
+} from './worker-messages.js';
 
 export interface WorkerControlOptions {
   /** The module of the device; its factory is called as `(options, { fds })` on the Worker. */
@@ -40,6 +48,8 @@ const RESET_MS = 5000;
 /** Of the heap: enough for a thread that allocates little. With V8's own choice it keeps 5 MiB more from loading its modules. */
 const YOUNG_MIB = 3;
 
+/** How long its state may take, ms. */
+const STATE_MS = 10_000;
 /** How long a device may take to stop when it is closed, ms. */
 const CLOSE_MS = 10_000;
 
@@ -128,6 +138,16 @@ export class WorkerControl implements DeviceControl {
     this.state.waitReset(RESET_MS);
   }
 
+  /** @throws DeviceStateError */
+  saveDevice(): unknown {
+    return this.#ask((reply) => ({ type: 'save', reply }));
+  }
+
+  /** @throws DeviceStateError */
+  restoreDevice(state: unknown): void {
+    this.#ask((reply) => ({ type: 'restore', state, reply }));
+  }
+
   async settled(): Promise<void> {
     const settled = new Promise<void>((resolve) => this.#settling.push(resolve));
     this.#post({ type: 'settle' });
@@ -150,6 +170,16 @@ export class WorkerControl implements DeviceControl {
     this.#kickFds[setup.index] = chosen;
     this.state.startQueue(setup.index);
     return { setup, kickFd: chosen.number };
+  }
+
+  #ask(request: (reply: ReplyAddress) => ControlRequest): unknown {
+    if (this.#closed) throw new DeviceStateError('the device has ended');
+    const reply = new SyncReply<StateReply>();
+    this.#worker.postMessage(request(reply.address), [reply.address.port]);
+    const answer = reply.wait(STATE_MS);
+    if (answer === null) throw new DeviceStateError(this.state.ended ? 'the device has ended' : 'no answer');
+    if ('failed' in answer) throw new DeviceStateError(answer.failed);
+    return answer.state;
   }
 
   #post(request: ControlRequest): void {

@@ -4,6 +4,7 @@ import type { SharedMemory } from '../../memory/index.js';
 import type { SharedInterrupts } from '../interrupt/index.js';
 import type { QueueSetup } from '../queue/index.js';
 import type { DeviceDescription } from './device-control.js';
+import type { ReplyAddress } from './sync-reply.js';
 
 /** What an entry needs, as plain data. */
 export type WorkerData = Readonly<Record<string, unknown>>;
@@ -36,9 +37,14 @@ export type ControlRequest =
   | { readonly type: 'stop-queue'; readonly index: number }
   | { readonly type: 'write-config'; readonly offset: number; readonly size: number; readonly value: number }
   | { readonly type: 'reset' }
+  | { readonly type: 'save'; readonly reply: ReplyAddress }
+  | { readonly type: 'restore'; readonly state: unknown; readonly reply: ReplyAddress }
   /** Replied to when all that was asked for before has come to its end. */
   | { readonly type: 'settle' }
   | { readonly type: 'close' };
+
+/** To `save` and `restore`. */
+export type StateReply = { readonly state: unknown } | { readonly failed: string };
 
 export type ControlReply =
   | {

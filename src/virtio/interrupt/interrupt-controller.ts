@@ -1,12 +1,27 @@
 /** The transport's side of a function's interrupts: what the driver does to MSI-X, the pin and ISR status. */
 import { MSI_NO_VECTOR } from '../spec/index.js';
 import { VECTOR_MASKED } from '../spec/pci-msix.js';
+import { SavedFields } from '../state/index.js';
 import type { InterruptSource } from './interrupt-source.js';
 import { type InterruptState, ModeBit, StateWord, VectorMessage, VectorWord } from './interrupt-state.js';
 import { acquire, release } from './shared-lock.js';
 
 /** The four registers of a table entry. */
 export type VectorField = 'addressLow' | 'addressHigh' | 'data' | 'control';
+
+/** What the registers of the function do not hold, and the table as it is in force. */
+export interface SavedInterrupts {
+  readonly isr: number;
+  readonly configVector: number;
+  readonly queueVectors: readonly number[];
+  /** By vector: address low and high, data, control, pending. */
+  readonly vectors: readonly (readonly number[])[];
+}
+
+const SAVED_WORDS = ['addressLow', 'addressHigh', 'data', 'control', 'pending'] as const;
+const U32_MAX = 0xffff_ffff;
+const U16_MAX = 0xffff;
+const ISR_BITS = 3;
 
 /** Belongs to the thread of the transport; the source beneath it may be open on others. */
 export class InterruptController {
@@ -113,6 +128,46 @@ export class InterruptController {
       });
     }
     this.takeIsr();
+  }
+
+  /** While nobody raises interrupts. */
+  save(): SavedInterrupts {
+    const { vectors, queues } = this.#state;
+    const words = (vector: number) => {
+      const at = this.#state.vectorAt(vector);
+      return SAVED_WORDS.map((word) => this.#words[at + VectorWord[word]]! >>> 0);
+    };
+    return {
+      isr: this.#words[StateWord.isr]!,
+      configVector: this.configVector,
+      queueVectors: Array.from({ length: queues }, (_, queue) => this.queueVector(queue)),
+      vectors: Array.from({ length: vectors }, (_, vector) => words(vector)),
+    };
+  }
+
+  /**
+   * Before MSI-X is enabled: `setMode` then sends what is pending.
+   * @throws SavedStateError
+   */
+  restore(state: unknown): void {
+    const saved = new SavedFields(state, 'the interrupts of a function');
+    const { vectors, queues } = this.#state;
+    const table = saved.list('vectors', vectors).map((words) => {
+      return new SavedFields({ words }, 'an interrupt vector').integers('words', SAVED_WORDS.length, U32_MAX);
+    });
+    for (const [vector, words] of table.entries()) this.#restoreVector(vector, words);
+    this.configVector = saved.integer('configVector', U16_MAX);
+    for (const [queue, vector] of saved.integers('queueVectors', queues, U16_MAX).entries()) {
+      this.setQueueVector(queue, vector);
+    }
+    this.#words[StateWord.isr] = saved.integer('isr', ISR_BITS);
+    this.#updatePin();
+  }
+
+  #restoreVector(vector: number, words: readonly number[]): void {
+    const at = this.#state.vectorAt(vector);
+    for (const [index, word] of SAVED_WORDS.entries()) this.#words[at + VectorWord[word]] = words[index]!;
+    this.#words[at + VectorWord.pending] = words.at(-1) === 0 ? 0 : 1;
   }
 
   #accepted(vector: number): number {

@@ -5,6 +5,7 @@ import type { Doorbell, HostNotifiers } from '../host-notifier/index.js';
 import { InterruptController, type InterruptSink, InterruptSource, InterruptState } from '../interrupt/index.js';
 import { Feature, LegacyCfg } from '../spec/index.js';
 import { CONFIG_SPACE_SIZE } from '../spec/pci-config-space.js';
+import { SavedFields, type Suspendable } from '../state/index.js';
 import { type DriverInterface, type Refusals, TransportCore } from '../transport/index.js';
 import { type BarMapping, ConfigSpace } from './config-space.js';
 import { PciFunctionError } from './errors.js';
@@ -39,7 +40,7 @@ export interface VirtioPciFunctionOptions {
 /**
  * All accesses belong to one thread; which one does not matter. The device, its queues and interrupts may be on others.
  */
-export class VirtioPciFunction {
+export class VirtioPciFunction implements Suspendable {
   /** Configuration space: 256 bytes. */
   readonly config: RegisterDevice;
   readonly configSize = CONFIG_SPACE_SIZE;
@@ -47,6 +48,7 @@ export class VirtioPciFunction {
   /** The parts of the BARs. */
   readonly regions: readonly PciRegion[];
   readonly #control: DeviceControl;
+  readonly #windows: FunctionWindows;
   readonly #notifiers: HostNotifiers | null;
   readonly #core: TransportCore;
   readonly #config: ConfigSpace;
@@ -67,6 +69,7 @@ export class VirtioPciFunction {
     const source = new InterruptSource(InterruptState.create(vectors, queues), sink);
     this.#core = this.#createCore(options, new InterruptController(source));
     const windows = functionWindows(this.#layout, this.#core, vectors);
+    this.#windows = windows;
     this.regions = functionRegions(this.#layout, windows);
     this.#config = this.#createConfig(options, windows, vectors);
     this.config = this.#config;
@@ -90,6 +93,46 @@ export class VirtioPciFunction {
   /** Where a BAR is decoded now; null where it is not. */
   address(bar: number): number | null {
     return this.#config.address(bar);
+  }
+
+  suspend(): void {
+    this.#core.suspend();
+  }
+
+  get quiet(): boolean {
+    return this.#core.quiet;
+  }
+
+  /** @throws DeviceStateError, and what the device throws */
+  save(): unknown {
+    const blocks = Object.entries(this.#windows.blocks).map(([name, block]) => [name, block.save()] as const);
+    return {
+      deviceType: this.#control.description.deviceType,
+      config: this.#config.save(),
+      blocks: Object.fromEntries(blocks),
+      interrupts: this.#core.interrupts.save(),
+      transport: this.#core.save(),
+      device: this.#control.saveDevice() ?? null,
+    };
+  }
+
+  /** Pending interrupts are sent from here on. @throws SavedStateError, RegisterStateError, DeviceStateError */
+  restore(state: unknown): void {
+    const saved = new SavedFields(state, 'a PCI function');
+    const { deviceType } = this.#control.description;
+    if (saved.any('deviceType') !== deviceType) throw saved.error('deviceType', `is not ${deviceType}`);
+    const blocks = saved.fields('blocks');
+    for (const [name, block] of Object.entries(this.#windows.blocks)) block.restore(blocks.any(name));
+    this.#core.interrupts.restore(saved.any('interrupts'));
+    const device = saved.any('device');
+    if (device !== null) this.#control.restoreDevice(device);
+    this.#core.restore(saved.any('transport'));
+    this.#config.restore(saved.any('config'));
+  }
+
+  /** Calls the driver once for each queue that runs: what was raised while the state was saved may be in nobody's state. */
+  resume(): void {
+    this.#core.resume();
   }
 
   /**

@@ -1,10 +1,11 @@
 /** A function as a device module: its regions are loaded one by one, and belong together. */
 import type { DeviceContext, RegisterDevice } from '../../ioregion/device.js';
+import { StatePort } from '../state/index.js';
 import { PciFunctionError } from './errors.js';
 import type { VirtioPciFunction } from './function.js';
 
 export interface FunctionRegionOptions {
-  /** `config`, or the name of a part of a BAR (`PciRegion.name`). Default: the name the region was offered by. */
+  /** `config`, `state` (a StatePort, which is not for the driver), or the name of a part of a BAR (`PciRegion.name`). Default: the name the region was offered by. */
   readonly region?: string;
   /** Which function of this module, where a thread serves several. */
   readonly instance?: string;
@@ -30,10 +31,11 @@ export function regionFactory<Options extends FunctionRegionOptions>(
 function partOf(pciFunction: VirtioPciFunction, name: string): RegisterDevice {
   const { config, regions } = pciFunction;
   if (name === 'config') return closing(config, pciFunction);
+  if (name === 'state') return new StatePort(pciFunction);
   const region = regions.find((one) => one.name === name);
   if (region !== undefined) return region.device;
   const names = regions.map((one) => one.name).join(', ');
-  throw new PciFunctionError(`no region "${name}": there are config, ${names}`);
+  throw new PciFunctionError(`no region "${name}": there are config, state, ${names}`);
 }
 
 /** Configuration space, with whose service the function ends. */

@@ -1,5 +1,5 @@
 /** The BARs of a function as register devices: what a dispatcher or a register bus serves. */
-import type { RegisterDevice } from '../../ioregion/device.js';
+import type { RegisterBlockDevice, RegisterDevice } from '../../ioregion/device.js';
 import type { TransportCore } from '../transport/index.js';
 import { createCommonWindow } from './common-window.js';
 import { createIsrWindow } from './isr-window.js';
@@ -15,7 +15,12 @@ export interface PciRegion extends RegionPlace {
   readonly device: RegisterDevice;
 }
 
+/** Registers that hold what the driver has written. */
+export type SavedBlock = Pick<RegisterBlockDevice, 'save' | 'restore'>;
+
 export interface FunctionWindows {
+  /** By name, those that a saved function has. */
+  readonly blocks: Readonly<Record<string, SavedBlock>>;
   /** Those that virtio capabilities describe. */
   readonly virtio: readonly CapabilityWindow[];
   readonly notify: CapabilityWindow;
@@ -27,19 +32,27 @@ export function functionWindows(layout: FunctionLayout, core: TransportCore, vec
   const { common, isr, device, notify, msixTable, pendingBits, legacy } = layout;
   const { interrupts, config } = core;
   const doorbells = windowAt(notify, new NotifyWindow(core));
+  const commonWindow = createCommonWindow(core);
+  const table = msixTable === null ? null : createMsixTable(vectors, interrupts);
+  const legacyWindow = legacy === null ? null : new LegacyWindow(core);
   return {
+    blocks: {
+      common: commonWindow,
+      ...(table === null ? {} : { msix: table }),
+      ...(legacyWindow === null ? {} : { legacy: legacyWindow.header }),
+    },
     virtio: [
-      windowAt(common, createCommonWindow(core)),
+      windowAt(common, commonWindow),
       windowAt(isr, createIsrWindow(interrupts)),
       ...(device === null ? [] : [windowAt(device, config)]),
       doorbells,
     ],
     notify: doorbells,
     msix: [
-      ...(msixTable === null ? [] : [windowAt(msixTable, createMsixTable(vectors, interrupts))]),
+      ...(msixTable === null || table === null ? [] : [windowAt(msixTable, table)]),
       ...(pendingBits === null ? [] : [windowAt(pendingBits, createPendingBits(vectors, interrupts))]),
     ],
-    legacy: legacy === null ? null : windowAt(legacy, new LegacyWindow(core)),
+    legacy: legacy === null || legacyWindow === null ? null : windowAt(legacy, legacyWindow),
   };
 }
 

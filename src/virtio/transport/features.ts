@@ -1,5 +1,6 @@
 /** Feature negotiation (2.2): what is offered, and what the driver has accepted, in 32-bit windows. */
 import { Feature } from '../spec/index.js';
+import type { SavedFields } from '../state/index.js';
 
 /** 128 feature bits. */
 const WINDOWS = 4;
@@ -69,6 +70,16 @@ export class Features {
 
   has(feature: bigint): boolean {
     return (this.#accepted & feature) !== 0n;
+  }
+
+  /** What the driver has written so far, in windows of 32 bits. */
+  save(): number[] {
+    return [...this.#driver];
+  }
+
+  /** @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#driver.set(saved.integers('driverFeatures', WINDOWS, 0xffff_ffff));
   }
 
   reset(): void {

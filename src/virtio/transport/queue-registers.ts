@@ -1,13 +1,25 @@
 /** The registers of one virtqueue (4.1.4.3), as the driver sets them up and as they become a `QueueSetup`. */
 
-import type { QueueSetup } from '../queue/index.js';
+import type { QueuePosition, QueueSetup } from '../queue/index.js';
 import { AvailRing, DESCRIPTOR_SIZE, Feature, LEGACY_QUEUE_ALIGN } from '../spec/index.js';
+import type { SavedFields } from '../state/index.js';
 
 /** An address as two registers of 32 bits. */
 export interface AddressRegister {
   low: number;
   high: number;
 }
+
+/** Addresses as low and high halves. */
+export interface SavedQueueRegisters {
+  readonly size: number;
+  readonly enabled: boolean;
+  readonly descriptors: readonly number[];
+  readonly driverArea: readonly number[];
+  readonly deviceArea: readonly number[];
+}
+
+const U32_MAX = 0xffff_ffff;
 
 /** The three areas of a queue, by the names of `QueueSetup`. */
 export type QueueArea = 'descriptors' | 'driverArea' | 'deviceArea';
@@ -66,9 +78,36 @@ export class QueueRegisters {
     }
   }
 
-  /** The registers as a value that no later write changes. */
-  freeze(features: bigint): QueueSetup {
+  /** While no reset of the queue is under way. */
+  save(): SavedQueueRegisters {
+    const halves = ({ low, high }: AddressRegister): number[] => [low >>> 0, high >>> 0];
+    const { size, enabled, descriptors, driverArea, deviceArea } = this;
+    const [descriptorHalves, driverHalves, deviceHalves] = [descriptors, driverArea, deviceArea].map(halves);
     return {
+      size,
+      enabled,
+      descriptors: descriptorHalves!,
+      driverArea: driverHalves!,
+      deviceArea: deviceHalves!,
+    };
+  }
+
+  /** What `save` gave; where the areas may lie is for `createQueue` to say. @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.size = saved.integer('size', this.maxSize);
+    if (this.size === 0) throw saved.error('size', 'is zero');
+    this.enabled = saved.boolean('enabled');
+    for (const area of ['descriptors', 'driverArea', 'deviceArea'] as const) {
+      const [low, high] = saved.integers(area, 2, U32_MAX);
+      this[area].low = low!;
+      this[area].high = high!;
+    }
+  }
+
+  /** The registers as a value that no later write changes, of a fresh queue or of one that goes on at a position. */
+  freeze(features: bigint, position?: QueuePosition): QueueSetup {
+    return {
+      ...(position === undefined ? {} : { position }),
       index: this.index,
       size: this.size,
       features,

@@ -2,9 +2,11 @@
 import type { DeviceControl, QueueStart } from '../control/index.js';
 import type { Doorbell, HostNotifiers } from '../host-notifier/index.js';
 import type { InterruptController } from '../interrupt/index.js';
+import type { QueuePosition } from '../queue/index.js';
 import { Feature, MSI_NO_VECTOR } from '../spec/index.js';
+import type { SavedFields } from '../state/index.js';
 import type { Features } from './features.js';
-import { QueueRegisters } from './queue-registers.js';
+import { QueueRegisters, type SavedQueueRegisters } from './queue-registers.js';
 import type { Refusals } from './refusals.js';
 
 /**
@@ -13,6 +15,13 @@ import type { Refusals } from './refusals.js';
  * - `live`: from DRIVER_OK on, when only a queue that does not run can be set up, and only with VIRTIO_F_RING_RESET.
  */
 export type QueueStage = 'closed' | 'setup' | 'live';
+
+export interface SavedQueue extends SavedQueueRegisters {
+  /** Used index, in a packed ring with the wrap counter in bit 15; null for a queue that did not run. */
+  readonly position: number | null;
+}
+
+const POSITION_MAX = 0xffff;
 
 export interface QueueSetParts {
   readonly control: DeviceControl;
@@ -29,6 +38,8 @@ export class QueueSet {
   readonly all: readonly QueueRegisters[];
   stage: QueueStage = 'closed';
   readonly #parts: QueueSetParts;
+  /** Of queues that run, but for being suspended: where they go on. Null while the set is not suspended. */
+  #suspended: Map<number, QueuePosition | null> | null = null;
 
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
@@ -116,6 +127,75 @@ export class QueueSet {
     this.#parts.notifiers?.move(this.#parts.doorbellOf);
   }
 
+  /** Stops the queues that run, for a driver that does not see it. Idempotent. */
+  suspend(): void {
+    if (this.#suspended !== null) return;
+    const running = this.all.filter(({ index }) => this.#running(index));
+    this.#suspended = new Map(running.map(({ index }) => [index, null]));
+    for (const { index } of running) {
+      this.#parts.notifiers?.stop(index);
+      this.#parts.control.stopQueue(index);
+    }
+  }
+
+  /** Of queues that are suspended or being reset nothing is in flight any more. */
+  get quiet(): boolean {
+    const { state } = this.#parts.control;
+    for (const queue of this.all) this.settle(queue);
+    return this.all.every(({ index, resetting }) => !resetting && !state.queueRunning(index));
+  }
+
+  /** While suspended and quiet. */
+  save(): SavedQueue[] {
+    return this.all.map((queue) => {
+      const suspended = this.#suspended?.has(queue.index) === true;
+      return { ...queue.save(), position: suspended ? this.#positionOf(queue.index) : null };
+    });
+  }
+
+  /** Suspended from here on. `saved` has one for each queue. @throws SavedStateError */
+  restore(stage: QueueStage, saved: readonly SavedFields[]): void {
+    this.stage = stage;
+    this.#suspended = new Map();
+    for (const [index, queue] of this.all.entries()) {
+      queue.restore(saved[index]!);
+      const position = saved[index]!.any('position');
+      if (position === null) continue;
+      const at = saved[index]!.integer('position', POSITION_MAX);
+      if (stage !== 'live' || !queue.enabled)
+        throw saved[index]!.error('position', 'is one of a queue that did not run');
+      this.#suspended.set(index, { available: at, used: at });
+    }
+  }
+
+  /** Starts the queues where they stopped: of a device that is active, or else of one that was restored. Idempotent. */
+  resume(): void {
+    const suspended = this.#suspended;
+    this.#suspended = null;
+    if (suspended === null || this.stage !== 'live') return;
+    const { control, features, interrupts } = this.#parts;
+    const queues = [...suspended.keys()].map((index) => this.all[index]!);
+    const starts = queues.map((queue) =>
+      this.#startOf(queue, suspended.get(queue.index) ?? this.#positionAt(queue.index)),
+    );
+    if (control.state.active) for (const start of starts) control.startQueue(start);
+    else control.activate(features.accepted, starts, interrupts.source);
+    for (const queue of queues) {
+      this.#listen(queue);
+      interrupts.source.callQueue(queue.index);
+    }
+  }
+
+  #positionOf(index: number): number {
+    return this.#suspended?.get(index)?.used ?? this.#positionAt(index).used;
+  }
+
+  /** A device that has dropped chains takes them again. */
+  #positionAt(index: number): QueuePosition {
+    const { used } = this.#parts.control.state.position(index);
+    return { available: used, used };
+  }
+
   #running(index: number): boolean {
     const queue = this.all[index];
     return this.stage === 'live' && queue !== undefined && queue.enabled && !queue.resetting;
@@ -127,9 +207,9 @@ export class QueueSet {
     return true;
   }
 
-  #startOf(queue: QueueRegisters): QueueStart {
+  #startOf(queue: QueueRegisters, position?: QueuePosition): QueueStart {
     const { features, notifiers } = this.#parts;
-    return { setup: queue.freeze(features.accepted), kickFd: notifiers?.kickFds[queue.index] ?? null };
+    return { setup: queue.freeze(features.accepted, position), kickFd: notifiers?.kickFds[queue.index] ?? null };
   }
 
   #listen(queue: QueueRegisters): void {

@@ -3,10 +3,11 @@ import type { DeviceControl } from '../control/index.js';
 import type { Doorbell, HostNotifiers } from '../host-notifier/index.js';
 import type { InterruptController } from '../interrupt/index.js';
 import { DeviceStatus, Feature } from '../spec/index.js';
+import { SavedFields } from '../state/index.js';
 import { ConfigAccess } from './config-access.js';
 import { DRIVER_BITS, type DriverInterface, nextStatus } from './device-status.js';
 import { Features } from './features.js';
-import { QueueSet } from './queue-set.js';
+import { QueueSet, type QueueStage, type SavedQueue } from './queue-set.js';
 import { noRefusals, type Refusals } from './refusals.js';
 
 /** What this transport adds to the features of the device and its queues. */
@@ -20,6 +21,16 @@ export interface TransportOptions {
   readonly doorbellOf: (queue: number, driverInterface: DriverInterface) => Doorbell | null;
   /** Features not to be offered, although device and transport could. */
   readonly withheld: bigint;
+}
+
+/** What the driver has made of the device so far. */
+export interface SavedTransport {
+  /** Without NEEDS_RESET. */
+  readonly status: number;
+  readonly needsReset: boolean;
+  readonly driverInterface: DriverInterface | null;
+  readonly driverFeatures: readonly number[];
+  readonly queues: readonly SavedQueue[];
 }
 
 export class TransportCore {
@@ -69,6 +80,53 @@ export class TransportCore {
     const frozen = (this.#status & (DeviceStatus.featuresOk | DeviceStatus.driverOk)) !== 0 || this.#resetting;
     if (frozen || !this.speaks(driverInterface) || !this.features.writeDriverWindow(window, bits))
       this.refusals.features += 1;
+  }
+
+  suspend(): void {
+    this.#settle();
+    if (!this.#resetting) this.queues.suspend();
+  }
+
+  /** No reset is under way, and nothing is in flight. */
+  get quiet(): boolean {
+    this.#settle();
+    return !this.#resetting && this.queues.quiet;
+  }
+
+  resume(): void {
+    this.queues.resume();
+  }
+
+  save(): SavedTransport {
+    return {
+      status: this.#status,
+      needsReset: this.#control.state.needsReset,
+      driverInterface: this.#interface,
+      driverFeatures: this.features.save(),
+      queues: this.queues.save(),
+    };
+  }
+
+  /** Of a device that no driver has seen yet. @throws SavedStateError */
+  restore(state: unknown): void {
+    const saved = new SavedFields(state, 'a virtio transport');
+    const status = saved.integer('status', DRIVER_BITS);
+    const driverInterface = interfaceOf(saved);
+    if (driverInterface === null && status !== 0) throw saved.error('driverInterface', 'is missing');
+    this.features.restore(saved);
+    this.#interface = driverInterface;
+    this.#acceptAs(status, saved);
+    this.#status = status;
+    this.queues.restore(stageOf(status, driverInterface), saved.records('queues', this.queues.all.length));
+    if (saved.boolean('needsReset')) this.#control.state.setNeedsReset();
+  }
+
+  #acceptAs(status: number, saved: SavedFields): void {
+    if ((status & DeviceStatus.featuresOk) !== 0) {
+      if (!this.features.acceptable) throw saved.error('driverFeatures', 'are not those that the device offers');
+      this.features.accept();
+    }
+    if ((status & DeviceStatus.driverOk) !== 0 && this.#interface === 'legacy') this.features.acceptLegacy();
   }
 
   #advance(written: number, driverInterface: DriverInterface): void {
@@ -123,4 +181,17 @@ export class TransportCore {
     if (this.features.notificationData) return null;
     return doorbellOf(queue, this.#interface ?? 'modern');
   }
+}
+
+function interfaceOf(saved: SavedFields): DriverInterface | null {
+  const value = saved.any('driverInterface');
+  if (value === null || value === 'modern' || value === 'legacy') return value;
+  throw saved.error('driverInterface', 'is none');
+}
+
+/** As `advance` sets it. */
+function stageOf(status: number, driverInterface: DriverInterface | null): QueueStage {
+  if ((status & DeviceStatus.driverOk) !== 0) return 'live';
+  const from = driverInterface === 'legacy' ? DeviceStatus.driver : DeviceStatus.featuresOk;
+  return (status & from) !== 0 ? 'setup' : 'closed';
 }

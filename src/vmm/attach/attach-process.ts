@@ -11,7 +11,7 @@ import { DeviceProcessError } from '../errors.js';
 import { PCI_MEMORY, PCI_MEMORY_64, type Range } from '../layout.js';
 import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
-import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
+import { dispatchTo, forwarded, remoteRegions, statePort } from './remote-regions.js';
 
 const COMMAND = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 /** Name of the file that the queues count in. */
@@ -51,7 +51,7 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
     await process.ended;
     wiring.close();
   };
-  return { slot: { elsewhere: forwarded(spec, dispatcher) }, close };
+  return { slot: { elsewhere: forwarded(spec, dispatcher) }, state: statePort(spec, dispatcher), close };
 }
 
 function doorbellRange({ start, end }: Range) {

@@ -6,7 +6,7 @@ import { FUNCTION_MODULE, type FunctionModuleOptions } from '../../virtio/pci/in
 import { DeviceThreadError } from '../errors.js';
 import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
-import { dispatchTo, forwarded, remoteRegions } from './remote-regions.js';
+import { dispatchTo, forwarded, remoteRegions, statePort } from './remote-regions.js';
 
 /** @throws DeviceLoadError, ServerWorkerError, KvmIoctlError; nothing is left open then */
 export async function attachThread(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
@@ -33,7 +33,7 @@ export async function attachThread(spec: DeviceSpec, context: AttachContext): Pr
       await server.close();
       irqfds.close();
     };
-    return { slot: { elsewhere: forwarded(spec, dispatcher) }, close };
+    return { slot: { elsewhere: forwarded(spec, dispatcher) }, state: statePort(spec, dispatcher), close };
   } catch (error) {
     irqfds.close();
     throw error;

@@ -3,6 +3,7 @@ import type { Memfd } from '../../native/index.js';
 import { type QueueFigure, QueueFigures } from '../../virtio/runner/index.js';
 import type { SlotOptions } from '../board/board.js';
 import { type DeviceSpec, VHOST_USER } from './device-spec.js';
+import type { RemotePort } from './remote-regions.js';
 
 export interface DeviceFigures {
   readonly name: string;
@@ -15,13 +16,16 @@ export interface DeviceFigures {
 
 export class AttachedDevice {
   readonly slot: SlotOptions;
+  /** Where its state is, named after its slot; null where that is part of the board's. */
+  readonly state: RemotePort | null;
   readonly #spec: DeviceSpec;
   readonly #figures: QueueFigures | null;
 
-  constructor(spec: DeviceSpec, slot: SlotOptions, figures: QueueFigures | null) {
+  constructor(spec: DeviceSpec, slot: SlotOptions, figures: QueueFigures | null, state: RemotePort | null) {
     this.#spec = spec;
     this.slot = slot;
     this.#figures = figures;
+    this.state = state === null ? null : { ...state, name: `slot ${slot.slot}` };
   }
 
   figures(): DeviceFigures {

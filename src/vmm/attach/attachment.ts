@@ -6,6 +6,7 @@ import type { GsiRoutes } from '../../virtio/interrupt/index.js';
 import type { FunctionModuleOptions } from '../../virtio/pci/index.js';
 import type { SlotOptions } from '../board/board.js';
 import type { DeviceSpec } from './device-spec.js';
+import type { RemotePort } from './remote-regions.js';
 
 export interface AttachContext {
   readonly vm: Vm;
@@ -24,6 +25,8 @@ export interface AttachContext {
 
 export interface Attachment {
   readonly slot: Omit<SlotOptions, 'slot'>;
+  /** Of a function that is not on the board's thread. */
+  readonly state?: RemotePort;
   /** The vCPUs and the board are gone. */
   close(): Promise<void>;
 }

@@ -24,6 +24,7 @@ export {
   type Placement,
 } from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
+export type { RemotePort } from './remote-regions.js';
 
 const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
   inline: attachInline,
@@ -67,7 +68,7 @@ export async function attachDevices(
     });
     const attachment = await attach(spec, { ...context, bars, pinGsi, figures: file, onFailure: failed });
     closing.push(() => attachment.close());
-    attached.push(new AttachedDevice(spec, { slot: index + 1, ...attachment.slot }, figures));
+    attached.push(new AttachedDevice(spec, { slot: index + 1, ...attachment.slot }, figures, attachment.state ?? null));
   }
   return attached;
 }

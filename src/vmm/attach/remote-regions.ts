@@ -2,6 +2,7 @@
 import { NativeDispatcher, type RegionFds } from '../../ioregion/index.js';
 import { functionRegionPlaces } from '../../virtio/pci/index.js';
 import { CONFIG_SPACE_SIZE } from '../../virtio/spec/pci-config-space.js';
+import { STATE_PORT_BYTES } from '../../virtio/state/index.js';
 import type { ForwardedFunction } from '../pci/index.js';
 import { vectorsOf } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
@@ -17,9 +18,20 @@ export interface RemoteRegion {
   readonly userData: number;
 }
 
-/** Configuration space, then the parts of the BARs. */
+/** Where a Suspendable answers on another thread or in another process: plain data, for Workers. */
+export interface RemotePort {
+  /** For messages. */
+  readonly name: string;
+  /** `NativeDispatcher.id`. */
+  readonly dispatcher: number;
+  /** Address in MMIO space: none that a guest reaches. */
+  readonly address: number;
+}
+
+/** Configuration space, then the parts of the BARs, and the state. */
 export function remoteRegions(spec: DeviceSpec): RemoteRegion[] {
-  const places = [{ name: 'config', size: CONFIG_SPACE_SIZE }, ...placesOf(spec)];
+  const state = { name: 'state', size: STATE_PORT_BYTES };
+  const places = [{ name: 'config', size: CONFIG_SPACE_SIZE }, ...placesOf(spec), state];
   return places.map(({ name, size }, userData) => {
     return { name, size, userData, space: 'mmio', gpa: userData * STRIDE };
   });
@@ -44,6 +56,10 @@ export function forwarded(spec: DeviceSpec, dispatcher: NativeDispatcher): Forwa
     return { bar, space, offset, size, address: (index + 1) * STRIDE };
   });
   return { dispatcher: dispatcher.id, config: 0, regions };
+}
+
+export function statePort(spec: DeviceSpec, { id }: NativeDispatcher): RemotePort {
+  return { name: spec.name, dispatcher: id, address: (placesOf(spec).length + 1) * STRIDE };
 }
 
 function placesOf(spec: DeviceSpec) {

@@ -4,8 +4,9 @@ import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { Interrupts } from '../../kvm/interrupts.js';
 import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
-import { createFunction, type FunctionModuleOptions } from '../../virtio/pci/index.js';
+import { createFunction, type FunctionModuleOptions, VirtioPciFunction } from '../../virtio/pci/index.js';
 import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
+import { STATE_PORT_BYTES, type Suspendable } from '../../virtio/state/index.js';
 import { Cmos } from '../devices/cmos.js';
 import { DebugExit } from '../devices/debug-exit.js';
 import { gsiLine } from '../devices/irq-line.js';
@@ -25,6 +26,7 @@ import {
   PciBus,
   type PciFunction,
 } from '../pci/index.js';
+import { type BoardParts, BoardState } from './board-state.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
 
 /** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
@@ -65,24 +67,38 @@ function place(name: string, space: 'mmio' | 'pio', { start, end }: Range): Omit
   return { name, space, address: start, size: end - start };
 }
 
-/** The parts in the order of BOARD_PLACES. @throws what the devices of its slots throw */
-export async function createBoard(options: BoardOptions): Promise<BoardPlace[]> {
+/** Where the state of a board that is not on a vCPU's thread is: beyond what x86 can address. */
+export const BOARD_STATE = { name: 'state', space: 'mmio', address: 2 ** 52, size: STATE_PORT_BYTES } as const;
+
+export interface Board {
+  /** In the order of BOARD_PLACES. */
+  readonly places: readonly BoardPlace[];
+  readonly state: Suspendable;
+}
+
+/** @throws what the devices of its slots throw */
+export async function createBoard(options: BoardOptions): Promise<Board> {
   const bus = new PciBus();
   const { meters } = options;
-  const functions = await Promise.all(options.slots.map(functionOf));
+  const made = await Promise.all(options.slots.map(functionOf));
+  const functions = new Map<number, Suspendable>();
   for (const [index, { slot }] of options.slots.entries()) {
-    bus.plug(slot, meteredFunction(meters, slot, functions[index]!));
+    const one = made[index]!;
+    bus.plug(slot, meteredFunction(meters, slot, one));
+    if (one instanceof VirtioPciFunction) functions.set(slot, one);
   }
+  const { map, parts } = ports(options, bus);
   const devices = [
-    ports(options, bus),
+    map,
     metered(meters, 'pci-ecam', new Ecam(bus)),
     bus.window('mmio', PCI_MEMORY.start),
     bus.window('mmio', PCI_MEMORY_64.start),
   ];
-  return BOARD_PLACES.map((one, index) => ({ ...one, device: tallied(meters, one.name, devices[index]!) }));
+  const places = BOARD_PLACES.map((one, index) => ({ ...one, device: tallied(meters, one.name, devices[index]!) }));
+  return { places, state: new BoardState(parts, functions, bus) };
 }
 
-async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction> {
+async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction | VirtioPciFunction> {
   if (here !== undefined) return await createFunction(here, NO_CONTEXT);
   if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
   // Loaded for those that need it: half of the modules of a board would be its.
@@ -117,7 +133,7 @@ export const createBoardMeters = (): SharedMeters => {
 };
 
 /** All ports; those in frequent use come first. */
-function ports(options: BoardOptions, bus: PciBus): WindowMap {
+function ports(options: BoardOptions, bus: PciBus): { readonly map: WindowMap; readonly parts: BoardParts } {
   const { serial, meters } = options;
   const interrupts = new Interrupts({ number: options.vm });
   const signal = MachineSignal.open(options.signal);
@@ -132,13 +148,17 @@ function ports(options: BoardOptions, bus: PciBus): WindowMap {
   };
   const uart = serial === null ? null : openUart(serial, gsiLine(interrupts, Gsi.serial));
   const pciPorts = bus.window('pio', PCI_PORTS.start);
-  return new WindowMap([
+  const reset = new ResetControl(onReset);
+  const config = new ConfigPorts(bus, reset);
+  const cmos = new Cmos();
+  const map = new WindowMap([
     ...(uart === null ? [] : [at('serial', Port.serial, UART_PORTS, uart)]),
-    at('pci-config', Port.pciAddress, CONFIG_PORTS, new ConfigPorts(bus, new ResetControl(onReset))),
+    at('pci-config', Port.pciAddress, CONFIG_PORTS, config),
     { offset: PCI_PORTS.start, size: PCI_PORTS.end - PCI_PORTS.start, device: pciPorts },
     at('power-management', Port.powerManagement, PM_PORTS, power),
-    at('cmos', Port.cmos, 2, new Cmos()),
+    at('cmos', Port.cmos, 2, cmos),
     at('keyboard-controller', Port.keyboard, 1, new KeyboardController(onReset)),
     at('debug-exit', Port.debugExit, 4, new DebugExit((code) => signal.post('debug-exit', code))),
   ]);
+  return { map, parts: { serial: uart, config, reset, power, cmos } };
 }

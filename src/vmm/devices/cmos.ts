@@ -1,5 +1,6 @@
 /** The clock of a PC (MC146818) and its memory, as far as guests read the time: UTC, 24 hours, BCD. No alarms. */
 import type { RegisterDevice } from '../../ioregion/device.js';
+import type { SavedFields } from '../../virtio/state/index.js';
 
 const Register = { statusA: 0x0a, statusB: 0x0b, statusC: 0x0c, statusD: 0x0d, century: 0x32 } as const;
 const STATUS_A = 0x26;
@@ -29,6 +30,18 @@ export class Cmos implements RegisterDevice {
 
   constructor(now: () => Date = () => new Date()) {
     this.#now = now;
+    this.#stored[Register.statusA] = STATUS_A;
+    this.#stored[Register.statusB] = HOURS_24;
+  }
+
+  save(): unknown {
+    return { index: this.#index, stored: this.#stored.slice() };
+  }
+
+  /** @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#index = saved.integer('index', INDEX_MASK);
+    this.#stored.set(saved.bytes('stored', this.#stored.length));
     this.#stored[Register.statusA] = STATUS_A;
     this.#stored[Register.statusB] = HOURS_24;
   }

@@ -1,6 +1,7 @@
 /** The fixed registers of ACPI (ACPI 6.5, 4.8.3): events, sleep control, the timer. In ACPI mode from the start. */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import { acquire, release } from '../../virtio/interrupt/shared-lock.js';
+import type { SavedFields } from '../../virtio/state/index.js';
 import type { IrqLine } from './irq-line.js';
 
 /** Offsets from the first port; sizes are those that the FADT tells. */
@@ -36,6 +37,8 @@ export class PowerManagement implements RegisterDevice {
   readonly #options: PowerManagementOptions;
   readonly #words: Int32Array;
   #control = 0;
+  /** What the timer of a saved machine was ahead of this one. */
+  #timerOffset = 0;
 
   constructor(options: PowerManagementOptions) {
     this.#options = options;
@@ -59,6 +62,20 @@ export class PowerManagement implements RegisterDevice {
     else if (offset === PmRegister.control) this.#setControl(value);
   }
 
+  save(): unknown {
+    const [status, enable] = [this.#word(Word.status), this.#word(Word.enable)];
+    return { status, enable, control: this.#control, timer: this.#timer() };
+  }
+
+  /** The timer goes on where it was. @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#timerOffset = saved.integer('timer', TIMER_MASK) - this.#timer();
+    this.#control = saved.integer('control', 0xffff) & ~SLEEP_ENABLE;
+    const [status, enable] = [saved.integer('status', 0xffff), saved.integer('enable', 0xffff)];
+    this.#change(Word.enable, () => enable & ENABLE_BITS);
+    this.#change(Word.status, (pressed) => pressed | status);
+  }
+
   /** Asks the guest to shut down; from any thread. */
   pressPowerButton(): void {
     this.#change(Word.status, (status) => status | POWER_BUTTON);
@@ -72,7 +89,7 @@ export class PowerManagement implements RegisterDevice {
 
   #timer(): number {
     const now = this.#options.now ?? (() => performance.now());
-    return Math.floor((now() * TIMER_HZ) / 1000) & TIMER_MASK;
+    return (Math.floor((now() * TIMER_HZ) / 1000) + this.#timerOffset) & TIMER_MASK;
   }
 
   #word(at: number): number {

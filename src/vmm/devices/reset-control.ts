@@ -1,5 +1,6 @@
 /** The reset control register of PC chipsets (port 0xcf9), which the FADT names too. */
 import type { RegisterDevice } from '../../ioregion/device.js';
+import type { SavedFields } from '../../virtio/state/index.js';
 
 /** What the FADT tells to write: a full reset. */
 export const RESET_VALUE = 0x06;
@@ -11,6 +12,15 @@ export class ResetControl implements RegisterDevice {
 
   constructor(onReset: () => void) {
     this.#onReset = onReset;
+  }
+
+  save(): unknown {
+    return { value: this.#value };
+  }
+
+  /** @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#value = saved.integer('value', 0xff) & ~RESET_CPU;
   }
 
   read(): number {

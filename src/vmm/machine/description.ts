@@ -25,11 +25,18 @@ export interface MachineDescription extends DeviceDescriptions {
   readonly onReset?: 'end' | 'restart';
 }
 
+/** What a machine is restored from a snapshot with. `memory` and `cpus` default to those of the snapshot. */
+export type RestoreDescription = Omit<MachineDescription, 'kernel'> & {
+  /** For a guest that reboots, with `onReset: 'restart'`. */
+  readonly kernel?: string;
+};
+
 /** The serial port is the console; a reboot leaves by the keyboard controller, a panic reboots at once. */
 export const DEFAULT_COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1';
 
 export interface CheckedDescription {
-  readonly kernel: string;
+  /** Null: the machine is restored, and cannot start anew. */
+  readonly kernel: string | null;
   readonly initrd: string | null;
   readonly commandLine: string;
   readonly memory: number;
@@ -47,10 +54,11 @@ const PAGE = 4096;
 const MAX_CPUS = 64;
 
 /** The description with its defaults. MachineOptionError names the first thing that is wrong. */
-export function checkDescription(description: MachineDescription): CheckedDescription {
+export function checkDescription(description: RestoreDescription, isRestored = false): CheckedDescription {
   const { kernel, initrd, commandLine = DEFAULT_COMMAND_LINE, memory = DEFAULT_MEMORY, cpus = 1 } = description;
   const { serial, affinity = [], onReset = 'end' } = description;
-  check(typeof kernel === 'string' && kernel !== '', 'a machine needs a kernel');
+  const needsKernel = !isRestored || onReset === 'restart';
+  check(!needsKernel || (typeof kernel === 'string' && kernel !== ''), 'a machine needs a kernel');
   check(Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS, `cpus must be 1 to ${MAX_CPUS}, not ${cpus}`);
   const isMemory = Number.isSafeInteger(memory) && memory % PAGE === 0 && memory > LowMemory.acpiEnd;
   check(isMemory && memory <= MAX_MEMORY, `memory must be whole pages, more than 1 MiB, not ${memory} bytes`);
@@ -58,7 +66,7 @@ export function checkDescription(description: MachineDescription): CheckedDescri
   const devices = deviceSpecs(description);
   for (const own of [...affinity, ...devices.map((device) => device.cpus ?? [])]) own.forEach(checkHostCpu);
   return {
-    kernel,
+    kernel: kernel ?? null,
     initrd: initrd ?? null,
     commandLine,
     memory,

@@ -9,6 +9,7 @@ import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
 import { gsiLine } from '../devices/irq-line.js';
 import { PowerManagement } from '../devices/power-management.js';
 import { SerialPort } from '../devices/serial/index.js';
+import { MachineOptionError } from '../errors.js';
 import { Gsi, IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from '../layout.js';
 import type { SharedMeters } from '../metrics/region-meters.js';
 import { readBootFile } from './boot-files.js';
@@ -18,7 +19,8 @@ export interface Hardware {
   readonly kvm: Kvm;
   readonly vm: Vm;
   readonly memory: GuestMemory;
-  readonly kernel: LoadedKernel;
+  /** Null: memory is as it is made, for a machine that is restored. */
+  readonly kernel: LoadedKernel | null;
   readonly serial: SerialPort | null;
   readonly power: PowerManagement;
   readonly board: BoardOptions;
@@ -33,9 +35,10 @@ export function buildHardware(
   undo: Disposables,
   meters: SharedMeters,
   onRequest: (request: GuestRequest) => void,
+  isRestored: boolean,
 ): Hardware {
   const memory = undo.use(GuestMemory.create(description.memory));
-  const kernel = load(description, memory);
+  const kernel = isRestored ? null : load(description, memory);
   const kvm = undo.use(Kvm.open());
   const vm = undo.use(kvm.createVm());
   for (const region of memory.regions) vm.memory.add(region);
@@ -54,6 +57,7 @@ export function buildHardware(
 
 function load(description: CheckedDescription, memory: GuestMemory): LoadedKernel {
   const { kernel, initrd, commandLine, memory: bytes, cpus, serial } = description;
+  if (kernel === null) throw new MachineOptionError('a machine that was restored without a kernel cannot start anew');
   const files = {
     kernel: readBootFile('kernel', kernel),
     initrd: initrd === null ? null : readBootFile('initrd', initrd),

@@ -4,7 +4,7 @@ import type { VcpuExit } from '../../kvm/index.js';
 import type { IoregionError } from '../../native/index.js';
 import type { MachineEnd } from './machine-end.js';
 
-export type MachineState = 'off' | 'starting' | 'running' | 'paused' | 'stopping';
+export type MachineState = 'off' | 'starting' | 'running' | 'paused' | 'saving' | 'stopping';
 
 export interface MachineEvents {
   /** The state has changed. */

@@ -16,6 +16,8 @@ export class VcpuLoop {
   /** While the machine is paused: who waits for this vCPU to be out of the guest. */
   #gate: Promise<void> | null = null;
   #open: () => void = () => {};
+  /** Nothing of the vCPU is outside of what KVM saves. */
+  #settled = false;
   #atGate: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
@@ -34,7 +36,7 @@ export class VcpuLoop {
     this.#running = this.#run();
   }
 
-  /** Resolves when the vCPU is out of the guest, where it stays until `resume`. */
+  /** Resolves when the vCPU is out of the guest, with all accesses at their end, where it stays until `resume`. */
   async pause(): Promise<void> {
     const arrived = new Promise<void>((resolve) => {
       this.#atGate = resolve;
@@ -68,13 +70,14 @@ export class VcpuLoop {
   }
 
   async #step(): Promise<void> {
-    if (this.#gate !== null) {
+    if (this.#gate !== null && this.#settled) {
       this.#atGate();
       await this.#gate;
       return;
     }
-    const exit = await this.#vcpu.run();
-    this.#onExit(exit);
+    const exit = await (this.#gate === null ? this.#vcpu.run() : this.#vcpu.settle());
+    this.#settled = exit.reason === 'settled';
+    if (!this.#settled) this.#onExit(exit);
     const end = endOf(exit, this.#vcpu);
     if (end !== null) this.#end(end);
   }
@@ -89,6 +92,7 @@ export class VcpuLoop {
 function endOf(exit: VcpuExit, { id: vcpu, state }: Vcpu): MachineEnd | null {
   switch (exit.reason) {
     case 'interrupted':
+    case 'settled':
     case 'KVM_EXIT_INTR':
     case 'KVM_EXIT_IO':
     case 'KVM_EXIT_MMIO':

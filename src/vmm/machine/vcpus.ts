@@ -2,15 +2,27 @@
 import { NativeDispatcher, RegionServerThread } from '../../ioregion/index.js';
 import { Vcpu, type VcpuOptions } from '../../kvm/index.js';
 import { socketpair } from '../../native/index.js';
-import { BOARD_PLACES } from '../board/board.js';
+import type { RemotePort } from '../attach/index.js';
+import { BOARD_PLACES, BOARD_STATE } from '../board/board.js';
 import { BOARD_MODULE } from '../board/board-module.js';
-import { enterKernel } from '../boot/index.js';
+import { enterKernel, type LoadedKernel } from '../boot/index.js';
 import { prepareVcpu } from '../cpu/index.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 
 /** What must happen, in the opposite order, when a machine is switched off. */
 export type CloseList = (() => Promise<void>)[];
+
+export interface CreatedVcpus {
+  readonly vcpus: readonly Vcpu[];
+  /** Of the board, where it is not on the thread of the only vCPU. */
+  readonly boardState: RemotePort | null;
+}
+
+interface BoardPlacement {
+  readonly attach: VcpuOptions;
+  readonly state: RemotePort | null;
+}
 
 /**
  * Creates the vCPUs, each on a Worker of its own, ready to run.
@@ -20,8 +32,8 @@ export async function createVcpus(
   description: CheckedDescription,
   hardware: Hardware,
   closing: CloseList,
-): Promise<Vcpu[]> {
-  const attach = description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
+): Promise<CreatedVcpus> {
+  const { attach, state } = description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
   const indices = Array.from({ length: description.cpus }, (_, index) => index);
   const settled = await Promise.allSettled(
     indices.map((index) => createVcpu(hardware, index, attach, description, closing)),
@@ -29,8 +41,8 @@ export async function createVcpus(
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   const vcpus = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  prepare(vcpus, hardware);
-  return vcpus;
+  if (hardware.kernel !== null) prepare(vcpus, hardware, hardware.kernel);
+  return { vcpus, boardState: state };
 }
 
 async function createVcpu(
@@ -47,27 +59,32 @@ async function createVcpu(
 }
 
 /** A single vCPU has the board on its own thread: an access costs no hand-over. */
-function boardOnVcpu({ board }: Hardware): VcpuOptions {
-  return { exitHandler: { module: BOARD_MODULE, factory: 'createBoardBus', options: board } };
+function boardOnVcpu({ board }: Hardware): BoardPlacement {
+  return { attach: { exitHandler: { module: BOARD_MODULE, factory: 'createBoardBus', options: board } }, state: null };
 }
 
+const BOARD_REGIONS = [...BOARD_PLACES, BOARD_STATE];
+
 /** Several vCPUs share a board on a thread of its own, through the native dispatcher. */
-async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<VcpuOptions> {
+async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<BoardPlacement> {
   const dispatcher = new NativeDispatcher();
   closing.push(async () => dispatcher.close());
   const [here, there] = socketpair('seqpacket');
   try {
-    for (const [userData, { space, address, size }] of BOARD_PLACES.entries()) {
+    for (const [userData, { space, address, size }] of BOARD_REGIONS.entries()) {
       const fds = { readFd: here, writeFd: here, trustedPeer: true, deadlineMs: 0 };
       dispatcher.addRegion({ space, gpa: address, size, userData, ...fds });
     }
     const options = { board, instance: dispatcher.id };
-    const regions = BOARD_PLACES.map(({ name }, userData) => {
+    const regions = BOARD_REGIONS.map(({ name }, userData) => {
       return { name, userData, device: { module: BOARD_MODULE, factory: 'createBoardRegion', options } };
     });
     const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions });
     closing.push(() => server.close());
-    return { dispatcher };
+    return {
+      attach: { dispatcher },
+      state: { name: 'board', dispatcher: dispatcher.id, address: BOARD_STATE.address },
+    };
   } finally {
     here.close();
     there.close();
@@ -75,7 +92,7 @@ async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<V
 }
 
 /** vCPU 0 enters the kernel; the others wait for its start-up interrupts. */
-function prepare(vcpus: readonly Vcpu[], { kvm, memory, kernel }: Hardware): void {
+function prepare(vcpus: readonly Vcpu[], { kvm, memory }: Hardware, kernel: LoadedKernel): void {
   const supported = kvm.supportedCpuid();
   const tscDeadline = kvm.capability('KVM_CAP_TSC_DEADLINE_TIMER') !== 0;
   for (const { id, state } of vcpus) prepareVcpu(state, supported, { index: id, count: vcpus.length, tscDeadline });

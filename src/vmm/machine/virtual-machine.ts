@@ -14,25 +14,26 @@ import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
-import { type CheckedDescription, checkDescription, type MachineDescription } from './description.js';
+import { checkSameMachine, OpenSnapshot, restoreMachine, type SnapshotSize } from '../snapshot/index.js';
+import {
+  type CheckedDescription,
+  checkDescription,
+  type MachineDescription,
+  type RestoreDescription,
+} from './description.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
 import { MachineEmitter, type MachineState } from './machine-events.js';
+import { type PoweredOn, saveTo, shapeOf, withParts } from './powered-on.js';
 import { VcpuLoop } from './vcpu-loop.js';
 import { type CloseList, createVcpus } from './vcpus.js';
+
+/** Of a description that needs no kernel. */
+const RESTORED = Symbol('restored');
 
 export interface StartOptions {
   /** Stops the machine when it aborts. */
   readonly signal?: AbortSignal;
-}
-
-/** What exists while the machine is switched on. */
-interface PoweredOn {
-  readonly hardware: Hardware;
-  readonly loops: readonly VcpuLoop[];
-  readonly devices: readonly AttachedDevice[];
-  readonly stats: readonly (KvmStats | null)[];
-  readonly closing: CloseList;
 }
 
 /**
@@ -62,7 +63,30 @@ export class VirtualMachine extends MachineEmitter {
   /** @throws MachineOptionError */
   constructor(description: MachineDescription) {
     super();
-    this.#description = checkDescription(description);
+    this.#description = checkDescription(description, RESTORED in description);
+  }
+
+  /**
+   * A machine that goes on where the one was that was saved to this directory, with devices of the same kinds in the same order:
+   * the snapshot names no files, sockets or interfaces. Resolves when its vCPUs run; rejects as `start` does, and:
+   * @throws SnapshotFileError, SnapshotFormatError, SnapshotMachineError, MachineOptionError
+   */
+  static async restore(
+    path: string,
+    description: RestoreDescription,
+    options: StartOptions = {},
+  ): Promise<VirtualMachine> {
+    const snapshot = await OpenSnapshot.open(path);
+    try {
+      const { memory, cpus } = snapshot.machine;
+      const restored = { memory, cpus, ...description, [RESTORED]: true } as MachineDescription;
+      const machine = new VirtualMachine(restored);
+      checkSameMachine(snapshot.machine, shapeOf(machine.#description));
+      await machine.#begin(snapshot, options);
+      return machine;
+    } finally {
+      await snapshot.close();
+    }
   }
 
   get state(): MachineState {
@@ -79,8 +103,12 @@ export class VirtualMachine extends MachineEmitter {
    * @throws MachineStateError where it is on; MachineFileError, KernelFormatError, GuestMemoryTooSmallError,
    * KvmUnavailableError and what its devices throw: the machine is off then
    */
-  async start({ signal }: StartOptions = {}): Promise<void> {
+  async start(options: StartOptions = {}): Promise<void> {
     this.#require('start', 'off');
+    await this.#begin(null, options);
+  }
+
+  async #begin(snapshot: OpenSnapshot | null, { signal }: StartOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#stopping = false;
     this.#ended = new Promise((resolve) => {
@@ -91,7 +119,7 @@ export class VirtualMachine extends MachineEmitter {
     signal?.addEventListener('abort', stop, { once: true });
     void this.#ended.then(() => signal?.removeEventListener('abort', stop));
     try {
-      await this.#powerOn();
+      await this.#powerOn(snapshot);
     } catch (error) {
       this.#settle({ reason: 'stopped' });
       throw error;
@@ -109,7 +137,32 @@ export class VirtualMachine extends MachineEmitter {
   resume(): void {
     this.#require('resume', 'paused');
     this.#enter('running');
-    for (const loop of this.#on!.loops) loop.resume();
+    for (const loop of this.#on!.loops) {
+      loop.vcpu.state.notePause();
+      loop.resume();
+    }
+  }
+
+  /**
+   * Saves all of the machine but its images to a directory, which must not exist. A machine that runs is paused meanwhile and goes
+   * on; to keep its images as they are in the snapshot, pause it first, and copy them or stop it before it is resumed.
+   * @throws MachineStateError, SnapshotFileError, RemoteStateError, KvmIoctlError: the machine goes on then
+   */
+  async snapshot(path: string): Promise<SnapshotSize> {
+    this.#require('save', 'running', 'paused');
+    const wasRunning = this.#state === 'running';
+    if (wasRunning) await this.pause();
+    this.#require('save', 'paused');
+    this.#enter('saving');
+    const on = this.#on!;
+    try {
+      return await saveTo(path, on, shapeOf(this.#description));
+    } finally {
+      if (this.#on === on) {
+        this.#enter('paused');
+        if (wasRunning) this.resume();
+      }
+    }
   }
 
   /** A power cycle: the same description, new hardware. @throws MachineStateError where it is off, and as `start` does */
@@ -117,7 +170,7 @@ export class VirtualMachine extends MachineEmitter {
     this.#require('reset', 'running', 'paused');
     try {
       await this.#powerOff();
-      await this.#powerOn();
+      await this.#powerOn(null);
     } catch (error) {
       this.#settle({ reason: 'failed', error: error as IoregionError });
       throw error;
@@ -148,7 +201,7 @@ export class VirtualMachine extends MachineEmitter {
     return collectMetrics({ ...own, kvm, devices, guestMemoryBytes });
   }
 
-  async #powerOn(): Promise<void> {
+  async #powerOn(snapshot: OpenSnapshot | null): Promise<void> {
     this.#enter('starting');
     const began = performance.now();
     const closing: CloseList = [];
@@ -156,14 +209,20 @@ export class VirtualMachine extends MachineEmitter {
     closing.push(async () => undo[Symbol.dispose]());
     try {
       await checkDevices(this.#description.devices);
-      const hardware = buildHardware(this.#description, undo, this.#meters, (request) => this.#onRequest(request));
+      const isRestored = snapshot !== null;
+      const onRequest = (request: GuestRequest): void => this.#onRequest(request);
+      const hardware = buildHardware(this.#description, undo, this.#meters, onRequest, isRestored);
+      await snapshot?.loadMemory(hardware.memory);
       const devices = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
       const slots = devices.map(({ slot }) => slot);
-      const vcpus = await createVcpus(this.#description, { ...hardware, board: { ...hardware.board, slots } }, closing);
+      const board = { ...hardware.board, slots };
+      const { vcpus, boardState } = await createVcpus(this.#description, { ...hardware, board }, closing);
       const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
       for (const one of stats) closing.push(async () => one?.close());
       const loops = vcpus.map((vcpu) => this.#loopOf(vcpu));
-      this.#on = { hardware, loops, devices, stats, closing };
+      const on = { hardware, loops, devices, stats, closing, boardState };
+      if (snapshot !== null) await restoreTo(on, snapshot);
+      this.#on = on;
       this.#enter('running');
       this.#startMs = performance.now() - began;
       for (const loop of loops) loop.start();
@@ -246,6 +305,14 @@ interface PowerOnCounts {
 function countOf({ stats, devices }: PoweredOn): PowerOnCounts {
   const kvm = stats.map((one) => one?.read() ?? null);
   return { kvm, devices: devices.map((device) => device.figures()) };
+}
+
+/** Its devices run from here on, its vCPUs do not yet. */
+async function restoreTo(on: PoweredOn, { sections }: OpenSnapshot): Promise<void> {
+  await withParts(on, async (parts) => {
+    await restoreMachine(parts, sections);
+    for (const target of parts.targets) await target.resume();
+  });
 }
 
 /** Last in, first out; where something fails, the rest is closed all the same. */

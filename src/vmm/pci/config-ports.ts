@@ -1,5 +1,6 @@
 /** Configuration mechanism #1 (PCI 3.0, 3.2.2.3.2): an address port and a data port, and the reset control among them. */
 import type { RegisterDevice } from '../../ioregion/device.js';
+import type { SavedFields } from '../../virtio/state/index.js';
 import type { PciBus } from './pci-bus.js';
 
 /** From the first port, 0xcf8. */
@@ -19,6 +20,16 @@ export class ConfigPorts implements RegisterDevice {
   constructor(bus: PciBus, reset: RegisterDevice) {
     this.#bus = bus;
     this.#reset = reset;
+  }
+
+  /** Without the reset control. */
+  save(): unknown {
+    return { address: this.#address };
+  }
+
+  /** @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#address = (saved.integer('address', 0xffff_ffff) & ADDRESS_BITS) >>> 0;
   }
 
   read(offset: number, size: number): number {

@@ -48,6 +48,11 @@ export class PciBus {
     this.#decode(slot);
   }
 
+  /** Finds again where all BARs are: of functions that have been restored. */
+  decode(): void {
+    for (const slot of this.#functions.keys()) this.#decode(slot);
+  }
+
   /** Ends the functions of this thread. */
   async close(): Promise<void> {
     await Promise.all([...this.#functions.values()].map((pciFunction) => pciFunction.close?.()));

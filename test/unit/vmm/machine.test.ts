@@ -18,12 +18,17 @@ class ScriptedVcpu {
   readonly id = 0;
   runs = 0;
   kicks = 0;
+  settles = 0;
   #finish: ((exit: VcpuExit) => void) | null = null;
   run(): Promise<VcpuExit> {
     this.runs += 1;
     return new Promise((resolve) => {
       this.#finish = resolve;
     });
+  }
+  settle(): Promise<VcpuExit> {
+    this.settles += 1;
+    return Promise.resolve(this.settles === 1 ? { reason: 'KVM_EXIT_INTR' } : { reason: 'settled' });
   }
   leave(exit: VcpuExit): void {
     this.#finish?.(exit);
@@ -90,10 +95,10 @@ describe('the loop of a vCPU', () => {
     await vi.waitFor(() => expect(ends).toEqual([{ reason: 'triple-fault', vcpu: 0 }]));
   });
 
-  it('stays out of the guest while it is paused', async () => {
+  it('ends the access under way when it is paused, and stays out of the guest', async () => {
     const { vcpu, running } = loop();
     await running.pause();
-    expect([vcpu.kicks, vcpu.runs]).toEqual([1, 1]);
+    expect([vcpu.kicks, vcpu.runs, vcpu.settles]).toEqual([1, 1, 2]);
     await new Promise((resolve) => setImmediate(resolve));
     expect(vcpu.runs).toBe(1);
     running.resume();

@@ -48,6 +48,12 @@ export class ByteRing {
     return Uint8Array.from({ length: this.length }, () => this.shift());
   }
 
+  /** All that is there, which stays; while the reader does not read. */
+  peekAll(): Uint8Array {
+    const tail = Atomics.load(this.#words, Word.tail) >>> 0;
+    return Uint8Array.from({ length: this.length }, (_, index) => this.#bytes[(tail + index) % this.#bytes.length]!);
+  }
+
   /** Forgets what is there; for the reader. */
   clear(): void {
     Atomics.store(this.#words, Word.tail, Atomics.load(this.#words, Word.head));

@@ -49,6 +49,17 @@ export class SerialPort {
     return this.#state.overruns;
   }
 
+  /** What was typed and has not been read by the guest, while that does not run. */
+  get unread(): Uint8Array {
+    return Uint8Array.from([...this.#state.received.peekAll(), ...this.#pending]);
+  }
+
+  /** Comes before anything typed from now on. */
+  typeAhead(bytes: Uint8Array): void {
+    this.#pending.unshift(...bytes);
+    this.#feed();
+  }
+
   /** Passes on what the guest has sent so far. Idempotent. */
   close(): void {
     if (this.#wake.closed) return;

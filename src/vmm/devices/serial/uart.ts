@@ -1,5 +1,6 @@
 /** A 16550A UART, as its driver sees it. The other side is a SerialPort, on another thread. */
 import type { RegisterDevice } from '../../../ioregion/device.js';
+import type { SavedFields } from '../../../virtio/state/index.js';
 import type { SerialState } from './serial-state.js';
 import { Fcr, Ier, Iir, Lcr, Lsr, Mcr, Msr, UartRegister } from './uart-registers.js';
 
@@ -22,6 +23,22 @@ export class Uart implements RegisterDevice {
   constructor(state: SerialState, wake: () => void) {
     this.#state = state;
     this.#wake = wake;
+  }
+
+  /** Without what waits on either side: the port has that. */
+  save(): unknown {
+    const lines = { lcr: this.#lcr, mcr: this.#mcr, scratch: this.#scratch };
+    return { ...lines, fifo: this.#fifo, divisor: this.#divisor, ier: this.#state.ier };
+  }
+
+  /** What was sent has been passed on: a driver that waits for room is told that there is. @throws SavedStateError */
+  restore(saved: SavedFields): void {
+    this.#lcr = saved.integer('lcr', 0xff);
+    this.#mcr = saved.integer('mcr', 0x1f);
+    this.#scratch = saved.integer('scratch', 0xff);
+    this.#fifo = saved.boolean('fifo');
+    this.#divisor = saved.integer('divisor', 0xffff);
+    this.#state.setIer(saved.integer('ier', Ier.all));
   }
 
   /** Registers are bytes: other accesses read as all ones. */

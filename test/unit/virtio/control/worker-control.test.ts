@@ -1,4 +1,6 @@
 /** What can only go wrong with a device on a Worker of its own. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { GuestMemory } from 'ioregion/memory';
 import { EventFd } from 'ioregion/native';
@@ -6,12 +8,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DeviceWorkerError, WorkerControl, type WorkerControlOptions } from '#dist/src/virtio/control/index.js';
 import { InterruptSource, InterruptState } from '#dist/src/virtio/interrupt/index.js';
 import { expectOpenFds, openFds, threadCount } from '../../../support/open-fds.js';
+import { temporaryDirectory } from '../../../support/temporary.js';
 import { RecordedSink } from '../support/recorded-sink.js';
 import { SplitDriver } from '../support/split-driver.js';
 
 const module = new URL('../../../../dist/test/support/echo-device.js', import.meta.url).href;
 const describedSink = { signal: () => {}, describe: () => ({ kind: 'eventfds', eventfds: [], pin: null }) as const };
 const interrupts = new InterruptSource(InterruptState.create(0, 2), describedSink);
+const directory = temporaryDirectory();
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 5 });
 
 let memory: GuestMemory;
@@ -172,4 +176,18 @@ test('a transport that never returns to its event loop starts, stops and resets 
   const outcome = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   expect(outcome).toBe('done');
   await worker.terminate();
+});
+
+test('gives its state to a thread that waits, and takes one over or says why not', async () => {
+  const image = join(directory, 'image');
+  writeFileSync(image, new Uint8Array(4096));
+  const disk = new URL('../../../../dist/src/virtio/devices/blk/index.js', import.meta.url).href;
+  const running = await start({ device: { module: disk, options: { path: image } } });
+  expect(running.saveDevice()).toEqual({ writeback: true });
+  running.restoreDevice({ writeback: false });
+  expect(running.saveDevice()).toEqual({ writeback: false });
+  const refused = expect.objectContaining({ code: 'ERR_IOREGION_DEVICE_STATE' });
+  expect(() => running.restoreDevice({ writeback: 1 })).toThrow(refused);
+  await running.close();
+  expect(() => running.saveDevice()).toThrow(refused);
 });

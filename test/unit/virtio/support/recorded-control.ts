@@ -24,6 +24,7 @@ export class RecordedControl implements DeviceControl {
   readonly kicks: number[] = [];
   readonly configWrites: [offset: number, size: number, value: number][] = [];
   resets = 0;
+  deviceState: unknown = null;
   /** Resets that the transport waited for. */
   finished = 0;
   interrupts: InterruptSource | null = null;
@@ -52,6 +53,14 @@ export class RecordedControl implements DeviceControl {
 
   stopQueue(index: number): void {
     this.#soon(() => this.state.endQueue(index, null));
+  }
+
+  saveDevice(): unknown {
+    return this.deviceState;
+  }
+
+  restoreDevice(state: unknown): void {
+    this.deviceState = state;
   }
 
   kick(index: number): void {

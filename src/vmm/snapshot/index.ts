@@ -1,0 +1,8 @@
+/** A machine saved to a directory, and restored from one that may come from anybody. See docs/snapshot.md. */
+export { OpenSnapshot, type SnapshotSize, writeSnapshot } from './directory.js';
+export { SnapshotFileError, SnapshotFormatError, SnapshotMachineError } from './errors.js';
+export { type MachineParts, restoreMachine, saveMachine } from './machine-state.js';
+export { checkSameMachine, deviceShape, type MachineShape } from './manifest.js';
+export { RemoteTargets } from './remote-targets.js';
+export { BoardOnVcpu } from './state-question.js';
+export type { StateTarget } from './state-target.js';
