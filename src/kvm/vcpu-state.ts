@@ -141,7 +141,9 @@ export class VcpuState {
     const data = new Uint8Array(kvmCpuid2.size + MAX_CPUID_ENTRIES * kvmCpuidEntry2.size);
     kvmCpuid2.encodeInto(data, 0, { nent: MAX_CPUID_ENTRIES });
     ioctlData(this.fd, 'KVM_GET_CPUID2', data);
-    return decodeList(data, kvmCpuid2.size, kvmCpuidEntry2, kvmCpuid2.decode(data).nent);
+    const entries = decodeList(data, kvmCpuid2.size, kvmCpuidEntry2, kvmCpuid2.decode(data).nent);
+    // Linux 6.1 leaves the number as it was asked: what it has not filled in is zero.
+    return entries.slice(0, entries.findLastIndex((entry) => Object.values(entry).some((value) => value !== 0)) + 1);
   }
 
   /** Before the first run. */
