@@ -2,13 +2,7 @@
 import { KvmStats, type Vcpu, type VcpuExit } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import {
-  type AttachedDevice,
-  attachDevices,
-  checkDevices,
-  type DeviceFigures,
-  type DevicePolicy,
-} from '../attach/index.js';
+import { attachDevices, checkDevices, type DeviceFigures, type DevicePolicy } from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
