@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { CLI_PROGRAM } from '../program.js';
 
-const PROGRAM = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 /** A backend that a failed test has left behind ends all the same. */
 const LIFETIME_MS = 120_000;
 
@@ -24,7 +23,7 @@ export const storageDaemon: CommandOf = (socket, image) => [
 /** Ours. */
 export const serveBlk: CommandOf = (socket, image) => [
   process.execPath,
-  PROGRAM,
+  CLI_PROGRAM,
   'serve',
   'blk',
   '--socket',
