@@ -165,6 +165,8 @@ describeWhere([kvmDevice], 'a freestanding guest on our machine', () => {
 });
 
 const WAITING = { timeoutMs: 120_000 * PATIENCE };
+/** Of tests that start several processes, which load modules for long on an emulated CPU. */
+const SLOW = 60_000 * PATIENCE;
 
 /** A machine whose guest writes without end, to a disk in another process. */
 async function busyMachine(policy: NonNullable<DiskDescription['policy']>) {
@@ -184,47 +186,63 @@ async function busyMachine(policy: NonNullable<DiskDescription['policy']>) {
 const GONE = { code: 'ERR_IOREGION_DEVICE_PROCESS' };
 
 describeWhere([kvmDevice], 'a device process that is killed under load', () => {
-  it('leaves the guest without its device, and tells, where the policy is all-ones', async () => {
-    const { machine, failures, pid } = await busyMachine('all-ones');
-    process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
-    expect(machine.state).toBe('running');
-    await machine.stop();
-    expect([await machine.ended, deviceProcesses()]).toEqual([{ reason: 'stopped' }, []]);
-  });
+  it(
+    'leaves the guest without its device, and tells, where the policy is all-ones',
+    async () => {
+      const { machine, failures, pid } = await busyMachine('all-ones');
+      process.kill(pid, 'SIGKILL');
+      await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
+      expect(machine.state).toBe('running');
+      await machine.stop();
+      expect([await machine.ended, deviceProcesses()]).toEqual([{ reason: 'stopped' }, []]);
+    },
+    SLOW,
+  );
 
-  it('ends the machine with the failure where the policy is stop', async () => {
-    const { machine, failures, pid } = await busyMachine('stop');
-    process.kill(pid, 'SIGKILL');
-    expect(await machine.ended).toMatchObject({ reason: 'failed', error: GONE });
-    expect([machine.state, failures, deviceProcesses()]).toEqual(['off', [], []]);
-  });
+  it(
+    'ends the machine with the failure where the policy is stop',
+    async () => {
+      const { machine, failures, pid } = await busyMachine('stop');
+      process.kill(pid, 'SIGKILL');
+      expect(await machine.ended).toMatchObject({ reason: 'failed', error: GONE });
+      expect([machine.state, failures, deviceProcesses()]).toEqual(['off', [], []]);
+    },
+    SLOW,
+  );
 
-  it('gives the guest a power cycle and a new process where the policy is restart', async () => {
-    const { machine, failures, pid } = await busyMachine('restart');
-    process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
-    await vi.waitFor(() => {
-      expect(deviceProcesses().filter((device) => device.pid !== pid)).toHaveLength(1);
-      expect([machine.state, popped(machine) > 20]).toEqual(['running', true]);
-    }, WAIT);
-    await machine.stop();
-    expect(deviceProcesses()).toEqual([]);
-  });
+  it(
+    'gives the guest a power cycle and a new process where the policy is restart',
+    async () => {
+      const { machine, failures, pid } = await busyMachine('restart');
+      process.kill(pid, 'SIGKILL');
+      await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
+      await vi.waitFor(() => {
+        expect(deviceProcesses().filter((device) => device.pid !== pid)).toHaveLength(1);
+        expect([machine.state, popped(machine) > 20]).toEqual(['running', true]);
+      }, WAIT);
+      await machine.stop();
+      expect(deviceProcesses()).toEqual([]);
+    },
+    SLOW,
+  );
 });
 
 describeWhere([kvmDevice, tapDevices], 'a VMM that is killed', () => {
-  it('leaves no process, no socket and no TAP device behind', async () => {
-    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('ioregion-device-'));
-    const before = sockets();
-    const disk = `${emptyDisk(2 ** 20)},attach=process`;
-    const args = ['run', '--kernel', await sayingKernel('up\n', true), '--memory', '32M'];
-    const vmm = new NodeProcess(PROGRAM, [...args, '--disk', disk, '--net', 'tap=ioleft0,attach=process'], WAITING);
-    await vmm.printed('up');
-    const devices = childProcesses(vmm.pid);
-    expect([devices.length, existsSync('/sys/class/net/ioleft0')]).toEqual([2, true]);
-    await vmm.kill('SIGKILL');
-    await vi.waitFor(() => expect(devices.filter(({ pid }) => isRunning(pid))).toEqual([]), WAIT);
-    expect([existsSync('/sys/class/net/ioleft0'), sockets()]).toEqual([false, before]);
-  });
+  it(
+    'leaves no process, no socket and no TAP device behind',
+    async () => {
+      const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('ioregion-device-'));
+      const before = sockets();
+      const disk = `${emptyDisk(2 ** 20)},attach=process`;
+      const args = ['run', '--kernel', await sayingKernel('up\n', true), '--memory', '32M'];
+      const vmm = new NodeProcess(PROGRAM, [...args, '--disk', disk, '--net', 'tap=ioleft0,attach=process'], WAITING);
+      await vmm.printed('up');
+      const devices = childProcesses(vmm.pid);
+      expect([devices.length, existsSync('/sys/class/net/ioleft0')]).toEqual([2, true]);
+      await vmm.kill('SIGKILL');
+      await vi.waitFor(() => expect(devices.filter(({ pid }) => isRunning(pid))).toEqual([]), WAIT);
+      expect([existsSync('/sys/class/net/ioleft0'), sockets()]).toEqual([false, before]);
+    },
+    SLOW,
+  );
 });
