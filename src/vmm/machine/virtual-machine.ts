@@ -30,6 +30,9 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The machine itself has called the vCPU out of the guest. */
+const OWN_EXITS: ReadonlySet<string> = new Set(['interrupted', 'settled', 'KVM_EXIT_INTR']);
+
 /**
  * Belongs to a thread with an event loop. Nothing is shared between machines: several may run in one process.
  *
@@ -231,7 +234,7 @@ export class VirtualMachine extends MachineEmitter {
   #loopOf(vcpu: Vcpu): VcpuLoop {
     const onExit = (exit: VcpuExit): void => {
       this.#counts.count(exit.reason);
-      this.tell('exit', exit, vcpu.id);
+      if (!OWN_EXITS.has(exit.reason)) this.tell('exit', exit, vcpu.id);
     };
     return new VcpuLoop(vcpu, onExit, (end) => void this.#end(end));
   }
