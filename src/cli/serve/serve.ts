@@ -28,9 +28,10 @@ export async function serve(options: CommonOptions, open: () => readonly ServedD
   const endpoint = endpointOf(options, process.env);
   const running: Running[] = [];
   const signal = endSignal(); // from now on: one that comes before the server is ready counts as well
+  let doors: ReadonlyMap<ServedDevice, Door> = new Map();
   let metrics: Metrics | null = null;
   try {
-    const doors = openDoors(open(), endpoint);
+    doors = openDoors(open(), endpoint);
     // Frontends can connect; what serves them is loaded meanwhile, which takes longer than everything before.
     const { start } = await import('./backend.js');
     for (const [served, door] of doors) running.push(start(served, door, options));
@@ -42,6 +43,7 @@ export async function serve(options: CommonOptions, open: () => readonly ServedD
     await untilToldToEnd(running, signal);
   } finally {
     metrics?.close();
+    for (const door of doors.values()) door.close();
     await Promise.all(running.map(({ stop }) => stop()));
   }
 }
