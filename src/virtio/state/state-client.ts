@@ -1,5 +1,6 @@
 /** The other end of a StatePort, which may lie: on a thread that may block. */
 import { RemoteStateError } from './errors.js';
+import { pack, unpack } from './packed.js';
 import { MAX_PORT_BYTES, STATE_PORT_MAGIC, StateCommand, StateRegister, StateStatus } from './state-port.js';
 
 /** Accesses of 4 bytes to the registers of the port. */
@@ -41,16 +42,16 @@ export class StateClient {
   save(): Uint8Array {
     this.#port.write(StateRegister.command, StateCommand.save);
     this.#status();
-    return this.#data();
+    return this.#unpack(this.#data());
   }
 
   /** @throws RemoteStateError */
   restore(state: Uint8Array): void {
-    if (state.length > MAX_PORT_BYTES)
-      throw this.#error(`a state of ${state.length} bytes is more than any device has`);
-    this.#port.write(StateRegister.length, state.length);
-    const padded = new Uint8Array(Math.ceil(state.length / 4) * 4);
-    padded.set(state);
+    const packed = pack(state);
+    if (packed.length > MAX_PORT_BYTES) throw this.#error(`${state.length} bytes are more than any device has`);
+    this.#port.write(StateRegister.length, packed.length);
+    const padded = new Uint8Array(Math.ceil(packed.length / 4) * 4);
+    padded.set(packed);
     for (const word of new Uint32Array(padded.buffer)) this.#port.write(StateRegister.data, word);
     this.#port.write(StateRegister.command, StateCommand.restore);
     this.#status();
@@ -74,6 +75,14 @@ export class StateClient {
     if (length > MAX_PORT_BYTES) throw this.#error(`it has ${length} bytes of state`);
     const words = Uint32Array.from({ length: Math.ceil(length / 4) }, () => this.#port.read(StateRegister.data));
     return new Uint8Array(words.buffer, 0, length).slice();
+  }
+
+  #unpack(packed: Uint8Array): Uint8Array {
+    try {
+      return unpack(packed);
+    } catch (error) {
+      throw this.#error((error as Error).message);
+    }
   }
 
   #failure(): string {

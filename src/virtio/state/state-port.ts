@@ -1,6 +1,7 @@
 /** A Suspendable behind registers of 4 bytes, for whoever reaches its thread by a region only. The guest cannot reach it. */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import { IoregionError } from '../../native/index.js';
+import { pack, unpack } from './packed.js';
 import { decodeState, encodeState } from './plain-data.js';
 import type { Suspendable } from './suspendable.js';
 
@@ -9,7 +10,7 @@ export const StateRegister = { magic: 0x00, command: 0x04, status: 0x08, length:
 export const STATE_PORT_BYTES = 0x20;
 export const STATE_PORT_MAGIC = 0x5453_4f49;
 export const StateCommand = { suspend: 1, save: 2, restore: 3, resume: 4 } as const;
-/** `failed`: the data is why, as JSON: code and message. */
+/** `failed`: the data is why, as JSON that is not packed: code and message. */
 export const StateStatus = { done: 0, busy: 1, failed: 2 } as const;
 /** Data goes by 4 bytes at a time: more than this would take minutes. */
 export const MAX_PORT_BYTES = 2 ** 20;
@@ -51,8 +52,8 @@ export class StatePort implements RegisterDevice {
     this.#suspending = command === StateCommand.suspend;
     try {
       if (command === StateCommand.suspend) this.#target.suspend();
-      else if (command === StateCommand.save) this.#put(encodeState(this.#target.save()));
-      else if (command === StateCommand.restore) this.#target.restore(decodeState(this.#data));
+      else if (command === StateCommand.save) this.#put(pack(encodeState(this.#target.save())));
+      else if (command === StateCommand.restore) this.#target.restore(decodeState(unpack(this.#data)));
       else if (command === StateCommand.resume) this.#target.resume();
     } catch (error) {
       this.#failed = true;
