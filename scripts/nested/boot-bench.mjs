@@ -76,6 +76,9 @@ for (let round = 0; round < Number(rounds); round++) {
     samples[name].exitsPerSecond.push((Number(exits) * 1000) / (b - a));
     const [up] = await run(command(LINUX), ['# up']);
     samples[name].bootMs.push(up);
+    console.log(
+      `# round ${round + 1}: ${name} first ${Math.round(a)} ms, boot ${Math.round(up)} ms, ${Math.round(b - a)} ms of exits`,
+    );
   }
 }
 
