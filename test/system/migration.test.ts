@@ -19,7 +19,7 @@ const LIMIT_MS = 240_000;
 /** The memory of the guest goes through in some seconds, and what its devices write meanwhile once more. */
 const BYTES_PER_SECOND = 48 * 2 ** 20;
 /** Requests of each disk before the guest moves, and after. */
-const WORK = 200;
+const WORK = 150;
 const LOOK_MS = 20;
 const IN_USE = /ERR_IOREGION_FILE_IN_USE/;
 const DISKS = [

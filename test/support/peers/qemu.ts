@@ -58,10 +58,10 @@ export function networkCard(id: string, socket: string, options = ''): string[] 
 
 function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY, iommu = false }: QemuOptions): string[] {
   return [
-    ...(iommu ? ['-device', 'intel-iommu,intremap=on,device-iotlb=on'] : []),
+    ...(iommu ? ['-device', 'intel-iommu,device-iotlb=on'] : []),
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(cpus), '-m', memory],
     ...['-object', `memory-backend-memfd,id=memory,size=${memory},share=on`],
-    ...['-machine', `q35,memory-backend=memory${iommu ? ',kernel-irqchip=split' : ''}`],
+    ...['-machine', 'q35,memory-backend=memory'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
   ];
 }
@@ -76,7 +76,11 @@ function controlArgs({ control, incoming }: QemuOptions): string[] {
 function bootArgs({ parts, programs = {}, settings = {}, iommu = false }: QemuOptions): string[] {
   const { image, modulesFolder } = findCloudKernel()!;
   const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, programs });
-  const append = [KERNEL_COMMAND_LINE, ...(iommu ? ['intel_iommu=on'] : []), ...guestArgs(parts, settings)].join(' ');
+  const append = [
+    KERNEL_COMMAND_LINE,
+    ...(iommu ? ['intel_iommu=on no_timer_check'] : []),
+    ...guestArgs(parts, settings),
+  ].join(' ');
   return ['-kernel', image, '-initrd', initramfs, '-append', append];
 }
 
