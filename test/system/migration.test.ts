@@ -20,6 +20,7 @@ const LIMIT_MS = 240_000;
 const BYTES_PER_SECOND = 48 * 2 ** 20;
 /** Requests of each disk before the guest moves, and after. */
 const WORK = 150;
+const WORK_LIMIT_MS = 90_000;
 const LOOK_MS = 20;
 const IN_USE = /ERR_IOREGION_FILE_IN_USE/;
 const DISKS = [
@@ -67,14 +68,16 @@ async function startSide(test: Test, folder: string, side: string, incoming?: st
   return { servers, guest, counts };
 }
 
-/** Resolves once each disk has been read and written often enough. */
+/** Resolves once each disk has been read and written often enough; or after a while: the guest says itself what is wrong. */
 async function worked({ counts, guest }: Side): Promise<void> {
+  const deadline = performance.now() + WORK_LIMIT_MS;
   let ended = false;
   void guest.process.exited.then(() => {
     ended = true;
   });
   while (!(await counts()).every(([reads, writes]) => Math.min(reads, writes) >= WORK)) {
     if (ended) throw new Error(`QEMU has ended: ${guest.process.output}`);
+    if (performance.now() > deadline) return;
     await delay(LOOK_MS);
   }
 }

@@ -6,8 +6,11 @@ import type { IotlbMessage } from '../message/index.js';
 import { IotlbAccess } from '../spec/index.js';
 import type { MemorySlots } from './memory-slots.js';
 
-/** The oldest one goes when there would be more: it is asked for again. */
-const MAX_ENTRIES = 256;
+/**
+ * The oldest one goes when there would be more: it is asked for again. A request of 1280 KiB, Linux's longest, takes 320 of
+ * a page each, and all of them at the same time.
+ */
+const MAX_ENTRIES = 1024;
 
 interface Entry {
   readonly iova: number;

@@ -1,11 +1,12 @@
 /** The rings of a session, and the device that serves those that are ready. */
 import type { GuestMemory } from '../../memory/index.js';
+import { PAGE_SIZE } from '../../native/index.js';
 import type { LocalControl, QueueStart } from '../../virtio/control/index.js';
 import type { InterruptSource } from '../../virtio/interrupt/index.js';
 import type { QueueSetup } from '../../virtio/queue/index.js';
 import { DESCRIPTOR_SIZE, Feature, RingPosition, UsedRing } from '../../virtio/spec/index.js';
 import { VhostUserRequestError } from '../errors.js';
-import type { VringAddress } from '../message/index.js';
+import type { IotlbMessage, VringAddress } from '../message/index.js';
 import { VhostFeature, VRING_LOG_USED } from '../spec/index.js';
 import { type InflightArea, PackedTracker, SplitTracker } from './inflight/index.js';
 import { Iotlb } from './iotlb.js';
@@ -15,6 +16,9 @@ import { Ring } from './ring.js';
 
 /** How often a ring is looked at that nobody kicks, ms. */
 const POLL_MS = 1;
+
+export type IovaRange = Pick<IotlbMessage, 'iova' | 'size'>;
+
 const NOT_THE_DEVICES = VhostFeature.protocolFeatures | VhostFeature.logAll;
 
 /**
@@ -36,7 +40,7 @@ export class Rings {
   #log: DirtyLog | null = null;
   readonly #iotlb: Iotlb;
   readonly #askFor: (iova: number, writing: boolean) => void;
-  /** I/O virtual addresses that have been asked for and have not come. */
+  /** Pages at I/O virtual addresses that have been asked for and have not come; plus one where they are to be written. */
   readonly #asked = new Set<number>();
 
   /** `askFor`: asks the frontend for a translation. */
@@ -103,6 +107,7 @@ export class Rings {
   /** Stops everything and brings the device back to where it was before the driver; rings keep where they are. */
   async resetDevice(): Promise<void> {
     await this.stop();
+    this.#forgetAsked(null); // what an earlier driver used may never come
     if (!this.#control.state.active) return;
     this.#control.reset();
     await this.#control.settled();
@@ -125,10 +130,10 @@ export class Rings {
     await this.update();
   }
 
-  /** Changes the translations of I/O virtual addresses while nothing uses them. */
-  async changeTranslations(change: (iotlb: Iotlb) => void): Promise<void> {
+  /** Changes the translations of a range of I/O virtual addresses, or all of them, while nothing uses them. */
+  async changeTranslations(change: (iotlb: Iotlb) => void, range: IovaRange | null = null): Promise<void> {
     await this.stop();
-    this.#asked.clear();
+    this.#forgetAsked(range);
     try {
       change(this.#iotlb);
     } finally {
@@ -203,11 +208,19 @@ export class Rings {
     return this.#translated ? this.#iotlb.memory : this.#slots.memory;
   }
 
-  /** True: it may come. Asked for once, until something has come. */
+  /** True: it may come. Asked for once, until it has come or been taken back: each answer starts the rings, which ask again. */
   #missing(iova: number, writing: boolean): boolean {
-    if (!this.#asked.has(iova)) this.#askFor(iova, writing);
-    this.#asked.add(iova);
+    const asked = iova - (iova % PAGE_SIZE) + (writing ? 1 : 0);
+    if (!this.#asked.has(asked)) this.#askFor(iova, writing);
+    this.#asked.add(asked);
     return true;
+  }
+
+  #forgetAsked(range: IovaRange | null): void {
+    if (range === null) return void this.#asked.clear();
+    const start = Number(range.iova);
+    const end = start + Number(range.size);
+    for (const asked of this.#asked) if (asked + PAGE_SIZE > start && asked < end + 1) this.#asked.delete(asked);
   }
 
   #setupOf(ring: Ring): QueueSetup | null {

@@ -32,10 +32,10 @@ const tell = (frontend: MockFrontend, message: IotlbMessage) =>
   frontend.order(FrontendRequest.iotlbMsg, encodeIotlb(message));
 
 /** A frontend that answers each miss with the page around it. */
-async function translated(features: bigint, answers = true): Promise<Translated> {
+async function translated(features: bigint, answers = true, bytes?: number): Promise<Translated> {
   const served = serveEcho({}, { ringFeatures: BACKEND_RING_FEATURES | Feature.ringPacked | Feature.accessPlatform });
   const frontend = served.connect();
-  const memory = makeMemory();
+  const memory = makeMemory(bytes === undefined ? undefined : 2 * bytes);
   await frontend.negotiate({ features: features | Feature.accessPlatform, protocolFeatures });
   await frontend.shareMemory(memory);
   const misses: IotlbMessage[] = [];
@@ -45,7 +45,8 @@ async function translated(features: bigint, answers = true): Promise<Translated>
     misses.push(miss);
     if (answers) tell(frontend, pageAt(miss.iova, IotlbAccess.read | IotlbAccess.write)).catch(() => {});
   };
-  const queue = makeQueue(frontend, memory, { features: features | Feature.accessPlatform });
+  const place = bytes === undefined ? {} : { bytes };
+  const queue = makeQueue(frontend, memory, { features: features | Feature.accessPlatform, ...place });
   await frontend.startRing(queue.setup, { iova: true });
   return { served, frontend, memory, queue, misses };
 }
@@ -88,6 +89,27 @@ describe.each([
     expect((await queue.send(request('two'))).data).toEqual(answerTo('two'));
     expect(misses.length).toBeGreaterThan(before);
   });
+});
+
+test('what two rings lack is asked for once, however many answers to other questions come meanwhile', async () => {
+  const { frontend, memory, misses } = await translated(Feature.version1, false);
+  const second = makeQueue(frontend, memory, { index: 1, features: Feature.version1 | Feature.accessPlatform });
+  await frontend.startRing(second.setup, { iova: true });
+  for (let round = 0; round < 10; round++) await tell(frontend, pageAt(0xf_0000n, 3));
+  expect(new Set(misses.map(({ iova, access }) => `${iova} ${access}`)).size).toBe(misses.length);
+  const before = misses.length;
+  await tell(frontend, invalidate(0n, 2n ** 40n));
+  await eventually(() => expect(misses.length).toBe(2 * before));
+});
+
+test('a chain of as many pages as Linux sends runs, though its translations come one by one', {
+  timeout: 60_000,
+}, async () => {
+  const { queue, misses } = await translated(Feature.version1, true, 2 << 20);
+  const long = new Uint8Array(1280 << 10).fill(7);
+  const { data } = await queue.send([{ bytes: long }, { room: 64 }]);
+  expect(data).toEqual(new Uint8Array(64).fill(8));
+  expect(misses.length).toBeGreaterThan(320);
 });
 
 test('a ring does not run before its areas are translated', async () => {

@@ -13,7 +13,8 @@ async function handle({ rings }: Session, { payload }: ReceivedMessage): Promise
   const message = decodeIotlb(payload);
   if ((rings.features & Feature.accessPlatform) === 0n)
     throw new VhostUserRequestError('VIRTIO_F_ACCESS_PLATFORM has not been negotiated');
-  if (message.type === IotlbType.update) await rings.changeTranslations((iotlb) => iotlb.update(message));
-  else if (message.type === IotlbType.invalidate) await rings.changeTranslations((iotlb) => iotlb.invalidate(message));
+  if (message.type === IotlbType.update) await rings.changeTranslations((iotlb) => iotlb.update(message), message);
+  else if (message.type === IotlbType.invalidate)
+    await rings.changeTranslations((iotlb) => iotlb.invalidate(message), message);
   else throw new VhostUserRequestError(`an IOTLB message of type ${message.type}`);
 }

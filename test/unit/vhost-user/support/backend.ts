@@ -64,16 +64,18 @@ export interface QueueOptions {
   readonly index?: number;
   readonly size?: number;
   readonly features?: bigint;
+  /** Of memory, for the ring and its buffers. */
+  readonly bytes?: number;
 }
 
 /** A queue of the driver whose kicks and calls go by the frontend. */
 export function makeQueue(
   frontend: MockFrontend,
   memory: GuestMemory,
-  { index = 0, size = 8, features = Feature.version1 }: QueueOptions = {},
+  { index = 0, size = 8, features = Feature.version1, bytes = QUEUE_BYTES }: QueueOptions = {},
 ): MockQueue {
   const base = QUEUE_BYTES * (index + 1);
-  const place = { index, size, features, base, end: base + QUEUE_BYTES };
+  const place = { index, size, features, base, end: base + bytes };
   const queue = new MockQueue(memory, { ...place, kick: () => frontend.kick(index) });
   const before = frontend.onCall;
   frontend.onCall = (called) => (called === index ? queue.called() : before(called));
