@@ -27,8 +27,6 @@ export interface QemuOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly programs?: Readonly<Record<string, string>>;
   readonly cpus?: number;
-  /** DMA of devices with `iommu_platform=on,ats=on` goes through an IOMMU, which translates for each what its driver has mapped. */
-  readonly iommu?: boolean;
   readonly memory?: string;
   readonly limitMs?: number;
   /** Where its control socket is to be: QMP. */
@@ -56,9 +54,8 @@ export function networkCard(id: string, socket: string, options = ''): string[] 
   ];
 }
 
-function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY, iommu = false }: QemuOptions): string[] {
+function machineArgs({ cpus = 1, memory = DEFAULT_MEMORY }: QemuOptions): string[] {
   return [
-    ...(iommu ? ['-device', 'intel-iommu,device-iotlb=on'] : []),
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(cpus), '-m', memory],
     ...['-object', `memory-backend-memfd,id=memory,size=${memory},share=on`],
     ...['-machine', 'q35,memory-backend=memory'],
@@ -73,14 +70,10 @@ function controlArgs({ control, incoming }: QemuOptions): string[] {
   ];
 }
 
-function bootArgs({ parts, programs = {}, settings = {}, iommu = false }: QemuOptions): string[] {
+function bootArgs({ parts, programs = {}, settings = {} }: QemuOptions): string[] {
   const { image, modulesFolder } = findCloudKernel()!;
   const initramfs = buildInitramfs({ modulesFolder, modules: VIRTIO_MODULES, programs });
-  const append = [
-    KERNEL_COMMAND_LINE,
-    ...(iommu ? ['intel_iommu=on no_timer_check'] : []),
-    ...guestArgs(parts, settings),
-  ].join(' ');
+  const append = [KERNEL_COMMAND_LINE, ...guestArgs(parts, settings)].join(' ');
   return ['-kernel', image, '-initrd', initramfs, '-append', append];
 }
 
