@@ -172,16 +172,19 @@ export class PackedQueue extends RingQueue {
 
   /** As SplitQueue.read: here the next descriptor is the one behind, and each of them has to be available. */
   protected read(most: number): number {
-    const NEXT: typeof DescriptorFlag.next = 1;
-    const WRITE: typeof DescriptorFlag.write = 2;
-    const INDIRECT: typeof DescriptorFlag.indirect = 4;
-    const CHECKED = 0x8086;
+    // Flags where they are in the last word of a descriptor, as signed integers.
+    const NEXT = 0x10000;
+    const WRITE = 0x20000;
+    const INDIRECT = 0x40000;
+    const STATES = 0x80800000 | 0;
+    const CHECKED = STATES | INDIRECT | WRITE;
     const { words: ring, ids, chains, size, line } = this;
     const { window, recent, recentWords } = this.memory;
     const recentHigh = window[0]!;
     const recentLow = window[1]!;
     const recentLast = window[2]!;
-    let { visible, next, availableState: state, idle } = this;
+    let { visible, next, idle } = this;
+    let state = this.availableState << 16;
     let free = (size - this.inUse) | 0;
     const longestTable = this.indirect && free !== 0 ? size : 0;
     let count = 0;
@@ -189,29 +192,47 @@ export class PackedQueue extends RingQueue {
       const chain = chains[idle]!;
       const { words: segments, start, end: limit, readable, writable, link } = chain;
       chain.common = recent;
-      let index = next;
       let expected = state;
+      let words = ring;
+      let first = 0;
+      let end = size << 2;
+      let checked = CHECKED;
+      let added = 0;
+      let at = next << 2;
+      let offset = ((words[at]! | 0) - recentLow) | 0;
+      let high = words[at | 1]! | 0;
+      let length = words[at | 2]! | 0;
+      let control = words[at | 3]! | 0;
+      let id = control & 0xffff;
+      if (
+        (control & (STATES | INDIRECT | NEXT)) === (state | INDIRECT) &&
+        high === recentHigh &&
+        offset >>> 0 <= recentLast >>> 0 &&
+        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
+        ((offset | length) & 15) === 0 &&
+        length >>> 4 <= longestTable
+      ) {
+        // Of the flags in a table only WRITE has a meaning (2.8.7): it goes on to its end.
+        checked = WRITE;
+        added = NEXT;
+        expected = 0;
+        words = recentWords;
+        first = offset >>> 2;
+        end = (first + (length >>> 2)) | 0;
+        at = first;
+        offset = ((words[at]! | 0) - recentLow) | 0;
+        high = words[at | 1]! | 0;
+        length = words[at | 2]! | 0;
+        control = words[at | 3]! | 0;
+      }
       let to = start | 0;
       let byteLength = 0;
-      let offset: number;
-      let high: number;
-      let length: number;
-      let control: number;
       let step = NONE;
-      let at = 0;
-      let end = 0;
-      let entries = 0;
       for (;;) {
-        at = index << 2;
-        offset = ((ring[at]! | 0) - recentLow) | 0;
-        high = ring[at | 1]! | 0;
-        length = ring[at | 2]! | 0;
-        control = ring[at | 3]! | 0;
-        const flags = control >>> 16;
         const left = (recentLast - offset) | 0;
         if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-        if ((flags & CHECKED) !== expected) {
-          if ((flags & CHECKED) !== (expected | WRITE)) break;
+        if ((control & checked) !== expected) {
+          if ((control & checked) !== (expected | WRITE)) break;
           expected |= WRITE;
           readable.byteLength = byteLength >>> 0;
           readable.segmentCount = (to - start) >> 2;
@@ -222,55 +243,24 @@ export class PackedQueue extends RingQueue {
         segments[to] = offset;
         segments[to | 1] = length;
         to = (to + 4) | 0;
-        if ((flags & NEXT) === 0) {
+        if (((control & NEXT) | added) === 0) {
+          id = control & 0xffff;
           step = (to - start) >> 2;
           break;
         }
-        index = (index + 1) | 0;
-        if (index === size) {
-          index = 0;
-          expected ^= 0x8080;
-        }
-      }
-      let id = control & 0xffff;
-      if (
-        ((control >>> 16) & ((CHECKED ^ WRITE) | NEXT)) === (expected | INDIRECT) &&
-        to === start &&
-        high === recentHigh &&
-        offset >>> 0 <= recentLast >>> 0 &&
-        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
-        ((offset | length) & 15) === 0 &&
-        length >>> 4 <= longestTable
-      ) {
-        entries = length >>> 4;
-        at = offset >>> 2;
-        end = (at + (entries << 2)) | 0;
-        expected = 0;
-        for (;;) {
-          offset = ((recentWords[at]! | 0) - recentLow) | 0;
-          high = recentWords[at | 1]! | 0;
-          length = recentWords[at | 2]! | 0;
-          control = recentWords[at | 3]! | 0;
-          const left = (recentLast - offset) | 0;
-          if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-          if (((control >>> 16) & WRITE) !== expected) {
-            if (expected !== 0) break;
-            expected = WRITE;
-            readable.byteLength = byteLength >>> 0;
-            readable.segmentCount = (to - start) >> 2;
-          }
-          const sum = (byteLength + length) | 0;
-          if (sum >>> 0 < length >>> 0 || to === limit) break;
-          byteLength = sum;
-          segments[to] = offset;
-          segments[to | 1] = length;
-          to = (to + 4) | 0;
-          at = (at + 4) | 0;
-          if (at === end) {
+        at = (at + 4) | 0;
+        if (at === end) {
+          if (added !== 0) {
             step = 1;
             break;
           }
+          at = 0;
+          expected ^= STATES;
         }
+        offset = ((words[at]! | 0) - recentLow) | 0;
+        high = words[at | 1]! | 0;
+        length = words[at | 2]! | 0;
+        control = words[at | 3]! | 0;
       }
       if (step !== NONE) {
         if ((expected & WRITE) === 0) {
@@ -284,15 +274,10 @@ export class PackedQueue extends RingQueue {
       } else if (count === 0) {
         chain.head = id;
         chain.descriptors = 1;
-        this.reader.at.set(
-          entries === 0 ? index : entries - ((end - at) >> 2),
-          offset + recentLow,
-          high,
-          length,
-          control,
-        );
+        this.reader.at.set((at - first) >> 2, offset + recentLow, high, length, control);
+        const entries = added === 0 ? 0 : (end - first) >> 2;
         const segmentCount = (to - start) >> 2;
-        if (!this.reader.readOn(chain, end >> 2, entries, segmentCount, byteLength >>> 0, expected, free)) break;
+        if (!this.reader.readOn(chain, end >> 2, entries, segmentCount, byteLength >>> 0, expected >>> 16, free)) break;
         step = chain.descriptors;
         id = chain.head;
         most = 1;
@@ -308,7 +293,7 @@ export class PackedQueue extends RingQueue {
       next = (next + step) | 0;
       if (next >= size) {
         next = (next - size) | 0;
-        state ^= 0x8080;
+        state ^= STATES;
       }
       free = (free - step) | 0;
       visible = (visible - step) | 0;
@@ -318,7 +303,7 @@ export class PackedQueue extends RingQueue {
     if (this.observer !== null) this.observer.taken(line[0]!, this.next);
     this.idle = idle;
     this.next = next;
-    this.availableState = state;
+    this.availableState = state >>> 16;
     this.visible = visible;
     this.found += count;
     return count;
