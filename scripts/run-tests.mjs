@@ -71,7 +71,8 @@ if (!summaryOnly) {
   mkdirSync(out, { recursive: true });
   status = runAll();
 }
-const parts = [vitestCounts('unit.json'), vitestCounts('kvm.json'), tapCounts('system.tap')];
+const nestedTap = existsSync(`${out}system-nested.tap`) ? [tapCounts('system-nested.tap')] : [];
+const parts = [vitestCounts('unit.json'), vitestCounts('kvm.json'), tapCounts('system.tap'), ...nestedTap];
 const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
 process.exit(status);
