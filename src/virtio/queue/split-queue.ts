@@ -42,12 +42,10 @@ export class SplitQueue extends RingQueue {
   /** Indices of used_event and avail_event in their areas, in elements of 16 bits. */
   private usedEvent = 0;
   private availEvent = 0;
-  /** The next entry of the available ring to take. */
   /** The available index when it was last read. */
   private seen = 0;
   /** Entries of the available ring seen so far. */
   private announced = 0;
-  /** The next entry of the used ring to write. */
   /** The used index as the driver sees it. */
   private usedIdx = 0;
   /** Entries of the used ring published so far. */
