@@ -15,7 +15,7 @@ export function addCommonOptions(command: Command): Command {
     .option('--fd <n>', 'listen on this inherited descriptor', parseFd)
     .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
     .option('--packed', 'offer packed rings, for QEMU with packed=on; User-Mode Linux gets them wrong', false)
-    .option('--iommu', 'offer addresses behind an IOMMU; it is slow, and QEMU 7.2 stops after a while', false);
+    .option('--iommu', 'offer addresses behind an IOMMU: slow, and guests of QEMU 7.2 need iommu.strict=1', false);
 }
 
 /** A parser of integers from `min` to `max`. */

@@ -4,6 +4,7 @@ import { Connection, type ReceivedMessage } from '../connection/index.js';
 import { VhostUserProtocolError } from '../errors.js';
 import { decodeU64, encodeVringState, HeaderFlag } from '../message/index.js';
 import { BackendRequest } from '../spec/index.js';
+import { TranslationMisses } from './translation-misses.js';
 
 /** A frontend that has left this many bytes unread need not be told once more that the configuration has changed. */
 const MAX_UNSENT = 4096;
@@ -21,18 +22,35 @@ interface Notice {
   again: boolean;
 }
 
+/** A request whose answer is awaited. */
+interface Awaited {
+  readonly request: number;
+  answered(): void;
+}
+
+export interface BackendChannelOptions {
+  /** REPLY_ACK has been negotiated. */
+  readonly replyAck: boolean;
+  /** Whether acknowledgements of what is told about rings are asked for, where they can be. */
+  readonly acknowledgeCalls: boolean;
+}
+
 export class BackendChannel {
   /** Requests that the frontend answered with a failure. */
   refused = 0;
   readonly #connection: Connection;
-  /** Whether acknowledgements are asked for. */
+  readonly #replyAck: boolean;
+  /** Whether acknowledgements of notices are asked for. */
   readonly #acknowledged: boolean;
   readonly #notices = new Map<number, Notice>();
   /** In the order of the requests that will be answered. */
-  readonly #unanswered: Notice[] = [];
+  readonly #unanswered: Awaited[] = [];
+  readonly #misses: TranslationMisses;
 
-  constructor(socket: Fd, acknowledged: boolean, { closed }: BackendChannelEvents) {
-    this.#acknowledged = acknowledged;
+  constructor(socket: Fd, { replyAck, acknowledgeCalls }: BackendChannelOptions, { closed }: BackendChannelEvents) {
+    this.#replyAck = replyAck;
+    this.#acknowledged = replyAck && acknowledgeCalls;
+    this.#misses = new TranslationMisses((payload, answered) => this.#ask(BackendRequest.iotlbMsg, payload, answered));
     this.#connection = new Connection(socket, { message: (message) => this.#onReply(message), closed }).unref();
   }
 
@@ -51,8 +69,9 @@ export class BackendChannel {
       this.#connection.send(BackendRequest.configChangeMsg, new Uint8Array(0));
   }
 
-  send(request: number, payload: Uint8Array): void {
-    this.#connection.send(request, payload);
+  /** Asks for a translation (IOTLB_MSG, a miss). */
+  miss(iova: number, writing: boolean): void {
+    this.#misses.add(iova, writing);
   }
 
   get closed(): boolean {
@@ -78,20 +97,38 @@ export class BackendChannel {
 
   #send(notice: Notice): void {
     const { request, index } = notice;
+    const payload = encodeVringState({ index, value: 0 });
     notice.unanswered = this.#acknowledged;
-    if (this.#acknowledged) this.#unanswered.push(notice);
-    const flags = this.#acknowledged ? HeaderFlag.needReply : 0;
-    this.#connection.send(request, encodeVringState({ index, value: 0 }), { flags });
+    if (this.#acknowledged) this.#await(request, payload, () => this.#onAcknowledged(notice));
+    else this.#connection.send(request, payload);
   }
 
-  #onReply(message: ReceivedMessage): void {
-    const notice = this.#unanswered.shift();
-    if (!message.isReply || notice === undefined || message.request !== notice.request)
-      throw new VhostUserProtocolError(`${message.request} does not answer what was asked on the backend channel`);
-    if (decodeU64(message.payload) !== 0n) this.refused += 1;
+  #onAcknowledged(notice: Notice): void {
     notice.unanswered = false;
     if (!notice.again) return;
     notice.again = false;
     this.#send(notice);
+  }
+
+  /** Where no answer can be had, it counts as answered. */
+  #ask(request: number, payload: Uint8Array, answered: () => void): void {
+    if (this.#replyAck) this.#await(request, payload, answered);
+    else {
+      this.#connection.send(request, payload);
+      answered();
+    }
+  }
+
+  #await(request: number, payload: Uint8Array, answered: () => void): void {
+    this.#unanswered.push({ request, answered });
+    this.#connection.send(request, payload, { flags: HeaderFlag.needReply });
+  }
+
+  #onReply(message: ReceivedMessage): void {
+    const awaited = this.#unanswered.shift();
+    if (!message.isReply || awaited === undefined || message.request !== awaited.request)
+      throw new VhostUserProtocolError(`${message.request} does not answer what was asked on the backend channel`);
+    if (decodeU64(message.payload) !== 0n) this.refused += 1;
+    awaited.answered();
   }
 }

@@ -12,6 +12,14 @@ import type { MemorySlots } from './memory-slots.js';
  */
 const MAX_ENTRIES = 1024;
 
+export type IovaRange = Pick<IotlbMessage, 'iova' | 'size'>;
+
+/** Both ends of a range. All of 2^64 bytes, as QEMU takes them back when Linux flushes a domain, have the size 0. */
+export function addressesOf({ iova, size }: IovaRange): { first: bigint; last: bigint } {
+  const last = BigInt.asUintN(64, iova + size - 1n);
+  return { first: iova, last: last < iova ? 2n ** 64n - 1n : last };
+}
+
 interface Entry {
   readonly iova: number;
   readonly size: number;
@@ -63,10 +71,9 @@ export class Iotlb {
   }
 
   /** Drops every translation that has an address in the range. The queues have stopped. */
-  invalidate({ iova, size }: Pick<IotlbMessage, 'iova' | 'size'>): void {
-    this.#drop(
-      this.#entries.filter((entry) => BigInt(entry.iova) < iova + size && iova < BigInt(entry.iova + entry.size)),
-    );
+  invalidate(range: IovaRange): void {
+    const { first, last } = addressesOf(range);
+    this.#drop(this.#entries.filter(({ iova, size }) => BigInt(iova) <= last && first < BigInt(iova + size)));
   }
 
   /** Drops all: what they were made of may have changed. */

@@ -6,18 +6,16 @@ import type { InterruptSource } from '../../virtio/interrupt/index.js';
 import type { QueueSetup } from '../../virtio/queue/index.js';
 import { DESCRIPTOR_SIZE, Feature, RingPosition, UsedRing } from '../../virtio/spec/index.js';
 import { VhostUserRequestError } from '../errors.js';
-import type { IotlbMessage, VringAddress } from '../message/index.js';
+import type { VringAddress } from '../message/index.js';
 import { VhostFeature, VRING_LOG_USED } from '../spec/index.js';
 import { type InflightArea, PackedTracker, SplitTracker } from './inflight/index.js';
-import { Iotlb } from './iotlb.js';
+import { addressesOf, Iotlb, type IovaRange } from './iotlb.js';
 import { type DirtyLog, logObserver, ObserverPair } from './log/index.js';
 import type { MemorySlots } from './memory-slots.js';
 import { Ring } from './ring.js';
 
 /** How often a ring is looked at that nobody kicks, ms. */
 const POLL_MS = 1;
-
-export type IovaRange = Pick<IotlbMessage, 'iova' | 'size'>;
 
 const NOT_THE_DEVICES = VhostFeature.protocolFeatures | VhostFeature.logAll;
 
@@ -218,9 +216,10 @@ export class Rings {
 
   #forgetAsked(range: IovaRange | null): void {
     if (range === null) return void this.#asked.clear();
-    const start = Number(range.iova);
-    const end = start + Number(range.size);
-    for (const asked of this.#asked) if (asked + PAGE_SIZE > start && asked < end + 1) this.#asked.delete(asked);
+    const { first, last } = addressesOf(range);
+    const start = Number(first);
+    const end = Number(last);
+    for (const asked of this.#asked) if (asked + PAGE_SIZE > start && asked <= end + 1) this.#asked.delete(asked);
   }
 
   #setupOf(ring: Ring): QueueSetup | null {

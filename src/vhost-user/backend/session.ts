@@ -4,15 +4,8 @@ import type { DeviceLog, LocalControl } from '../../virtio/control/index.js';
 import { Feature } from '../../virtio/spec/index.js';
 import { Connection, type ReceivedMessage } from '../connection/index.js';
 import { VhostUserProtocolError, VhostUserRequestError } from '../errors.js';
-import { encodeIotlb, encodeU64 } from '../message/index.js';
-import {
-  BackendRequest,
-  frontendRequestName,
-  IotlbAccess,
-  IotlbType,
-  ProtocolFeature,
-  VhostFeature,
-} from '../spec/index.js';
+import { encodeU64 } from '../message/index.js';
+import { frontendRequestName, ProtocolFeature, VhostFeature } from '../spec/index.js';
 import { BackendChannel } from './backend-channel.js';
 import { MemorySlots } from './memory-slots.js';
 import { offeredFeatures, offeredProtocolFeatures } from './offer.js';
@@ -75,7 +68,7 @@ export class Session {
     this.#shrunkWatch = new FdWatch(this.shrunk, () => this.#onShrunk()).unref();
     const targets = { callRing: (index: number) => this.callRing(index), callConfig: () => this.#callConfig() };
     const interrupts = interruptsTo(targets, control.description.queueSizes.length);
-    this.rings = new Rings(control, this.slots, interrupts, (iova, writing) => this.#askFor(iova, writing));
+    this.rings = new Rings(control, this.slots, interrupts, (iova, writing) => this.#channel?.miss(iova, writing));
     let closed: (error: Error | null) => void = () => {};
     const over = new Promise<Error | null>((resolve) => {
       closed = resolve;
@@ -161,7 +154,8 @@ export class Session {
   /** Takes over `socket`. */
   openChannel(socket: Fd): void {
     this.#channel?.close();
-    const channel = new BackendChannel(socket, this.#acknowledgeCalls && this.has(ProtocolFeature.replyAck), {
+    const options = { replyAck: this.has(ProtocolFeature.replyAck), acknowledgeCalls: this.#acknowledgeCalls };
+    const channel = new BackendChannel(socket, options, {
       closed: (error) => this.#onChannelClosed(channel, error),
     });
     this.#channel = channel;
@@ -172,12 +166,6 @@ export class Session {
     const { call } = this.rings.at(index);
     if (call !== null) call.signal();
     else if (this.has(ProtocolFeature.inbandNotifications)) this.#channel?.callRing(index);
-  }
-
-  #askFor(iova: number, writing: boolean): void {
-    const access = writing ? IotlbAccess.write : IotlbAccess.read;
-    const miss = { iova: BigInt(iova), size: 0n, userAddress: 0n, access, type: IotlbType.miss };
-    this.#channel?.send(BackendRequest.iotlbMsg, encodeIotlb(miss));
   }
 
   #callConfig(): void {

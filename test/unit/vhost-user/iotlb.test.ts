@@ -18,7 +18,6 @@ import type { EchoDevice } from '#dist/test/support/echo-device.js';
 import { answerTo, eventually, makeMemory, makeQueue, request, type Served, serveEcho } from './support/backend.js';
 
 const PAGE = 4096n;
-const protocolFeatures = ProtocolFeature.replyAck | ProtocolFeature.backendReq;
 
 interface Translated {
   readonly served: Served<EchoDevice>;
@@ -32,7 +31,12 @@ const tell = (frontend: MockFrontend, message: IotlbMessage) =>
   frontend.order(FrontendRequest.iotlbMsg, encodeIotlb(message));
 
 /** A frontend that answers each miss with the page around it. */
-async function translated(features: bigint, answers = true, bytes?: number): Promise<Translated> {
+async function translated(
+  features: bigint,
+  answers = true,
+  bytes?: number,
+  protocolFeatures: bigint = ProtocolFeature.replyAck | ProtocolFeature.backendReq,
+): Promise<Translated> {
   const served = serveEcho({}, { ringFeatures: BACKEND_RING_FEATURES | Feature.ringPacked | Feature.accessPlatform });
   const frontend = served.connect();
   const memory = makeMemory(bytes === undefined ? undefined : 2 * bytes);
@@ -81,11 +85,15 @@ describe.each([
     expect(new Set(misses.map(({ iova }) => iova)).size).toBe(misses.length);
   });
 
-  test('that are taken back are asked for again', async () => {
+  test.each([
+    ['a range', invalidate(0n, 2n ** 40n)],
+    ['all addresses, which QEMU writes as the size 0', invalidate(0n, 0n)],
+    ['a range up to the last address', invalidate(PAGE, 2n ** 64n - PAGE)],
+  ])('that are taken back by %s are asked for again', async (_what, taken) => {
     const { frontend, queue, misses } = await translated(features);
     await queue.send(request('one'));
     const before = misses.length;
-    await tell(frontend, invalidate(0n, 2n ** 40n));
+    await tell(frontend, taken);
     expect((await queue.send(request('two'))).data).toEqual(answerTo('two'));
     expect(misses.length).toBeGreaterThan(before);
   });
@@ -100,6 +108,21 @@ test('what two rings lack is asked for once, however many answers to other quest
   const before = misses.length;
   await tell(frontend, invalidate(0n, 2n ** 40n));
   await eventually(() => expect(misses.length).toBe(2 * before));
+});
+
+test('the next translation is asked for when the frontend has acknowledged the question before', async () => {
+  const { frontend, memory, misses } = await translated(Feature.version1, false);
+  const settled = () => tell(frontend, pageAt(0xf_0000n, 3));
+  await settled();
+  const before = misses.length;
+  const channel = frontend.channel!;
+  channel.answer = null;
+  const second = makeQueue(frontend, memory, { index: 1, features: Feature.version1 | Feature.accessPlatform });
+  await frontend.startRing(second.setup, { iova: true });
+  await settled();
+  expect(misses.length).toBe(before + 1);
+  channel.answerAll();
+  await eventually(() => expect(misses.length).toBe(before + 2));
 });
 
 test('a chain of as many pages as Linux sends runs, though its translations come one by one', {
@@ -119,6 +142,13 @@ test('a ring does not run before its areas are translated', async () => {
   for (let page = 0n; page < 32n; page++) await tell(frontend, pageAt(page * PAGE, 3));
   expect(served.device.log).toContain('start 0');
   expect((await queue.send(request('x'))).data).toEqual(answerTo('x'));
+});
+
+test('without REPLY_ACK translations are asked for as they are missed', async () => {
+  const { frontend, queue, misses } = await translated(Feature.version1, true, undefined, ProtocolFeature.backendReq);
+  expect((await queue.send(request('x'))).data).toEqual(answerTo('x'));
+  expect(misses.length).toBeGreaterThan(1);
+  expect(frontend.channel!.requests.some(({ needsReply }) => needsReply)).toBe(false);
 });
 
 test('translations that are none are refused, and of devices without ACCESS_PLATFORM all are', async () => {
