@@ -4,7 +4,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeImage } from '../blk/image.js';
 import { median, round } from '../mmio/statistics.js';
-import { buildPrograms, type ClientRun, runClient } from './client.js';
+import { buildPrograms, type ClientName, type ClientRun, runClient } from './client.js';
 import { hasQemu, SERVERS, Server, type ServerName, type ServerPlace } from './servers.js';
 
 const MEMORY_DIRECTORY = '/dev/shm';
@@ -19,16 +19,17 @@ export interface VhostUserRow {
   readonly cores: 1 | 2;
   readonly op: 'read' | 'write';
   readonly depth: number;
-  /** Requests per second: medians over the rounds. Null: not on this host. */
+  /** Requests per second: medians over the rounds. Null: not on this host, or not for this client. */
   readonly iops: Readonly<Record<ServerName, number | null>>;
   /** CPU time of the server for each request, in µs. */
   readonly cpu_us: Readonly<Record<ServerName, number | null>>;
   /** Medians over the rounds of the quotient of neighbours. */
-  readonly js_over_c: number;
+  readonly js_over_c: number | null;
   readonly js_over_qemu: number | null;
 }
 
 export interface VhostUserResult {
+  readonly client: ClientName;
   readonly rounds: number;
   readonly cpu_model: string;
   readonly kernel: string;
@@ -39,6 +40,7 @@ export interface VhostUserResult {
 }
 
 export interface VhostUserOptions {
+  readonly client: ClientName;
   /** Slots of each server per row; they alternate. */
   readonly rounds: number;
   readonly milliseconds: number;
@@ -52,15 +54,15 @@ const SPECS: readonly Spec[] = CORES.flatMap((cores) =>
 );
 
 export async function benchmarkVhostUser(options: VhostUserOptions): Promise<VhostUserResult> {
-  const { client, server } = await buildPrograms();
+  const { client, server } = await buildPrograms(options.client);
   using image = makeImage(MEMORY_DIRECTORY);
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-vhost-user-'));
   const place = { directory, image: image.path, program: server, cpu: cpus().length - 1 };
   try {
-    using servers = await RunningServers.start(place);
-    const rows = await measure(servers, { ...options, program: client, serverCpu: place.cpu });
+    using servers = await RunningServers.start(place, options.client);
+    const rows = await measure(servers, { ...options, command: client, serverCpu: place.cpu });
     const host = { cpu_model: cpus()[0]?.model ?? 'unknown', kernel: release(), node_version: process.version };
-    return { rounds: options.rounds, ...host, load: round(loadavg()[0]!, 1), rows };
+    return { client: options.client, rounds: options.rounds, ...host, load: round(loadavg()[0]!, 1), rows };
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -70,9 +72,11 @@ export async function benchmarkVhostUser(options: VhostUserOptions): Promise<Vho
 class RunningServers implements Disposable {
   readonly all: Server[] = [];
 
-  static async start(place: ServerPlace): Promise<RunningServers> {
+  static async start(place: ServerPlace, client: ClientName): Promise<RunningServers> {
     const servers = new RunningServers();
-    for (const name of SERVERS) if (name !== 'qemu' || hasQemu()) servers.all.push(await Server.start(name, place));
+    // libblkio asks for protocol features that the plain server has not.
+    const usable = { js: true, c: client === 'own', qemu: hasQemu() };
+    for (const name of SERVERS) if (usable[name]) servers.all.push(await Server.start(name, place));
     return servers;
   }
 
@@ -82,7 +86,7 @@ class RunningServers implements Disposable {
 }
 
 interface Measuring extends VhostUserOptions {
-  readonly program: string;
+  readonly command: readonly string[];
   readonly serverCpu: number;
 }
 
@@ -105,9 +109,9 @@ interface Slot {
 }
 
 async function slot(server: Server, { cores, op, depth }: Spec, measuring: Measuring, seed: number): Promise<Slot> {
-  const { program, milliseconds, serverCpu } = measuring;
+  const { command, milliseconds, serverCpu } = measuring;
   const cpu = cores === 1 ? serverCpu : 0;
-  const run: ClientRun = { program, socket: server.socket, op, depth, milliseconds, seed, cpu };
+  const run: ClientRun = { command, socket: server.socket, op, depth, milliseconds, seed, cpu };
   const before = server.cpuNs;
   const { requests, elapsed_ns } = await runClient(run);
   const cpuUs = (server.cpuNs - before) / NS_PER_US / requests;
@@ -134,7 +138,7 @@ async function measureRow({ all }: RunningServers, spec: Spec, measuring: Measur
         2,
       ),
     ),
-    js_over_c: middle(quotients(js, c), 2)!,
+    js_over_c: middle(quotients(js, c), 2),
     js_over_qemu: middle(quotients(js, qemu), 2),
   };
 }

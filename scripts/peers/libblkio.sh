@@ -2,7 +2,8 @@
 # Unpacks qemu-io with libblkio, a vhost-user-blk client that needs no VM, from Debian trixie: bookworm has none. Nothing
 # is installed and the host's apt is left as it is. Prints the folder; the next run finds it there.
 #   scripts/peers/libblkio.sh           fetch what is missing
-#   scripts/peers/libblkio.sh --run PROGRAM [ARGUMENT...]   run a program of it, with its own loader and libraries
+#   scripts/peers/libblkio.sh --run PROGRAM [ARGUMENT...]   run a program of it, or one at a path that is linked with libblkio,
+#                                                           with its own loader and libraries
 # IOREGION_PEERS is where it goes (default ~/.cache/ioregion/peers), IOREGION_DEBIAN_MIRROR where it comes from.
 set -euo pipefail
 
@@ -14,8 +15,9 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 run() {
   local program=$1
   shift
+  [[ $program == */* ]] || program=$tree/usr/bin/$program
   QEMU_MODULE_DIR="$tree/$libraries/qemu" exec "$tree/$libraries/ld-linux-x86-64.so.2" \
-    --library-path "$tree/$libraries" "$tree/usr/bin/$program" "$@"
+    --library-path "$tree/$libraries" "$program" "$@"
 }
 
 mirror() {

@@ -70,6 +70,11 @@ export function registerBench(program: Command): void {
     .option('--json <file>', 'also write the result as JSON')
     .option('--rounds <n>', 'slots of each server per row', parseRounds, VHOST_USER_ROUNDS)
     .option('--ms <n>', 'length of a slot', parseRounds, DEFAULT_SLOT_MS)
+    .addOption(
+      new Option('--client <name>', 'who asks: a C program of ours, or libblkio, which is fetched')
+        .choices(['own', 'libblkio'])
+        .default('own'),
+    )
     .action(async (options: BenchVhostUserOptions) => {
       const { benchVhostUser } = await import('./bench-vhost-user.js');
       await benchVhostUser(options);
