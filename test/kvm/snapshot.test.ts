@@ -73,7 +73,7 @@ describeWhere([kvmDevice], 'a machine that is saved', () => {
   );
 
   it(
-    'is saved by SIGUSR2 where it is told to, ends with status 0, and is restored by the same command',
+    'is saved by SIGUSR2 where it is told to, ends with status 0, and is restored with another placement',
     async () => {
       const kernel = join(directory, 'kernel-signal');
       writeCountingKernel(kernel, 1);
@@ -85,7 +85,7 @@ describeWhere([kvmDevice], 'a machine that is saved', () => {
       first.child.kill('SIGUSR2');
       const saved = await first.exited;
       expect([saved.code, saved.stderr]).toEqual([0, expect.stringContaining(`saved to ${path} in `)]);
-      const restored = new NodeProcess(PROGRAM, ['run', '--restore', path, '--disk', image!.path], {
+      const restored = new NodeProcess(PROGRAM, ['run', '--restore', path, '--disk', `${image!.path},attach=process`], {
         timeoutMs: LIMIT_MS,
       });
       await restored.printed('XYZ');

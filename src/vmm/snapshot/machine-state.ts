@@ -9,6 +9,7 @@ import {
   type Vm,
 } from '../../kvm/index.js';
 import type { SerialPort } from '../devices/serial/index.js';
+import { BOARD, joinBoard, splitBoard } from './function-sections.js';
 import { type Sections, section } from './sections.js';
 import type { StateTarget } from './state-target.js';
 
@@ -28,7 +29,8 @@ const MAX_TYPED = 2 ** 20;
 
 export async function saveMachine({ vm, vcpus, serial, targets }: MachineParts): Promise<Sections> {
   const sections = new Map<string, Uint8Array>();
-  for (const target of targets) sections.set(target.name, await target.save());
+  for (const target of targets)
+    for (const [name, state] of sectionsOf(target, await target.save())) sections.set(name, state);
   const msrs = vm.kvm.msrIndexList();
   for (const { id, state } of vcpus) {
     for (const [part, bytes] of Object.entries(saveVcpu(state.fd, msrs))) sections.set(`vcpu ${id} ${part}`, bytes);
@@ -53,10 +55,15 @@ export async function restoreMachine({ vm, vcpus, serial, targets }: MachinePart
   }
   for (const name of CONTROLLERS) vm.interrupts.setIrqchip(name, section(sections, name, IRQCHIP_STATE_BYTES));
   vm.interrupts.setPit(section(sections, 'pit', PIT_STATE_BYTES));
-  for (const target of targets) await target.restore(section(sections, target.name));
+  for (const target of targets)
+    await target.restore(target.name === BOARD ? joinBoard(sections) : section(sections, target.name));
   serial?.typeAhead(section(sections, 'typed').subarray(0, MAX_TYPED));
   vm.setClock({ clock: decodeClock(section(sections, 'clock', CLOCK_BYTES)) });
   for (const { state } of vcpus) state.notePause();
+}
+
+function sectionsOf({ name }: StateTarget, saved: Uint8Array): Sections {
+  return name === BOARD ? splitBoard(saved) : new Map([[name, saved]]);
 }
 
 function encodeClock(clock: bigint): Uint8Array {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Vcpu } from '../../kvm/index.js';
 import { decodeState, encodeState, RemoteStateError, type Suspendable } from '../../virtio/state/index.js';
+import { BOARD } from './function-sections.js';
 import type { StateTarget } from './state-target.js';
 
 /** Plain data, to a Worker. */
@@ -43,7 +44,7 @@ async function suspend(target: Suspendable): Promise<void> {
 
 /** All methods reject with RemoteStateError, or because the vCPU runs or is closed. */
 export class BoardOnVcpu implements StateTarget {
-  readonly name = 'board';
+  readonly name = BOARD;
   readonly #vcpu: Pick<Vcpu, 'ask'>;
 
   constructor(vcpu: Pick<Vcpu, 'ask'>) {
