@@ -32,6 +32,26 @@ if [ "$(argument test.reboot)" = once ]; then
   umount /mnt
 fi
 
+# Writes to all disks at once while the machine may be saved and restored elsewhere: rounds are told, so that somebody knows when.
+load() {
+  mkdir -p "/mnt/$1" && mount -t ext4 "/dev/$1" "/mnt/$1" && cd "/mnt/$1" || return
+  for round in $(seq "$(argument test.load)"); do
+    dd if=/dev/urandom of="load-$round" bs=16k count=16 conv=fsync && md5sum "load-$round" >>LOAD || return
+    echo "# $1 round $round" >/dev/console
+  done
+  cd / && umount "/mnt/$1"
+}
+load_is_there() {
+  mount -t ext4 "/dev/$1" /mnt && (cd /mnt && md5sum -c LOAD && [ "$(wc -l <LOAD)" = "$(argument test.load)" ]) && rm /mnt/LOAD /mnt/load-* && umount /mnt
+}
+if [ -n "$(argument test.load)" ]; then
+  mount -t tmpfs none /mnt
+  for disk in $(cd /sys/block && echo vd?); do load $disk >/dev/null 2>&1 & done
+  wait
+  umount /mnt
+  for disk in $(cd /sys/block && echo vd?); do check "$disk has all that was written before the snapshot and after it" load_is_there $disk; done
+fi
+
 cpus=$(argument test.cpus)
 check 'all vCPUs are up' [ "$(grep -c ^processor /proc/cpuinfo)" = "${cpus:-1}" ]
 for disk in $(cd /sys/block && echo vd?); do check "the file system of $disk is as it was made, and takes a write" disk_works $disk; done

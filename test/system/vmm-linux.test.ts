@@ -24,6 +24,8 @@ const MEMORY = 192 * 2 ** 20;
 const ADDRESS = { host: '10.99.0.1', guest: '10.99.0.2' };
 const COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1 quiet noxsave';
 const DISK_CHECKS = 4;
+/** Of 256 KiB to each disk. */
+const LOAD_ROUNDS = 8;
 
 /** Without the runner of tap, as on the nested machine, the limit is tap's own: 30 s. */
 t.setTimeout(4 * LIMIT_MS);
@@ -129,6 +131,32 @@ testLinuxAtLength('a machine with two vCPUs restarts, pauses, pings over a TAP, 
   execFileSync('ip', ['link', 'set', 'iolinux0', 'up']);
   test.same(await machine.ended, { reason: 'power-off' });
   report(test, console, 4 + DISK_CHECKS);
+});
+
+testLinux('ioregion run saves Linux under disk load, and another process goes on with it', async (test) => {
+  const disks = await placedDisks(test);
+  const directory = mkdtempSync(join(tmpdir(), 'ioregion-saved-'));
+  test.teardown(() => rmSync(directory, { recursive: true }));
+  const saved = join(directory, 'snapshot');
+  const devices = ['--rng', 'thread', ...disks.flatMap(({ path, attach }) => ['--disk', `${path},attach=${attach}`])];
+  const first = new NodeProcess(
+    PROGRAM,
+    [
+      ...['run', '--kernel', `${GUEST}/vmlinuz`, '--initrd', `${GUEST}/initramfs`, '--memory', '192M', '--cpus', '2'],
+      ...['--command-line', `${COMMAND_LINE} test.cpus=2 test.load=${LOAD_ROUNDS}`, '--snapshot-to', saved, ...devices],
+    ],
+    { timeoutMs: LIMIT_MS },
+  );
+  await first.printed('# vda round 2');
+  first.child.kill('SIGUSR2');
+  const before = await first.exited;
+  test.equal(before.code, 0, `saved with status 0: ${before.stderr}`);
+  test.notMatch(before.stdout, /^(not )?ok/m, 'in the middle of the load');
+  const restored = new NodeProcess(PROGRAM, ['run', '--restore', saved, ...devices], { timeoutMs: LIMIT_MS });
+  const after = await restored.exited;
+  report(test, after.stdout, 2 + 2 * DISK_CHECKS);
+  test.equal(after.code, 0, `restored, with status 0${after.stderr === '' ? '' : `: ${after.stderr}`}`);
+  test.comment(`${before.stderr.trim()}; the restored guest took ${Math.round(after.ms)} ms to its end`);
 });
 
 /** Resolves when the guest has started for the second time. */
