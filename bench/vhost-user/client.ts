@@ -14,6 +14,7 @@ const referenceDirectory = join(packageRoot, 'bench', 'reference');
 const ownDirectory = join(referenceDirectory, 'vhost-user');
 const queueDirectory = join(referenceDirectory, 'queue');
 const LIBBLKIO_SCRIPT = join(packageRoot, 'scripts', 'peers', 'libblkio.sh');
+const CLIENT_OPTIONS = join(ownDirectory, 'client_options.c');
 const SHARED = [join(referenceDirectory, 'affinity.c'), join(hostDirectory, 'die.c')];
 const ENGINE = ['chain.c', 'memory_map.c', 'packed.c', 'queue.c', 'split.c'];
 
@@ -37,8 +38,8 @@ async function buildLibblkioClient(): Promise<string[]> {
   const library = join(tree, 'usr/lib/x86_64-linux-gnu/libblkio.so');
   const program = await compile({
     output: join(referenceDirectory, 'build', 'libblkio-client'),
-    sources: [join(referenceDirectory, 'libblkio', 'client.c'), ...SHARED, library],
-    includes: [referenceDirectory, hostDirectory],
+    sources: [join(referenceDirectory, 'libblkio', 'client.c'), CLIENT_OPTIONS, ...SHARED, library],
+    includes: [ownDirectory, referenceDirectory, hostDirectory],
     // It brings a C library of its own, which is newer than the one that is linked with.
     flags: [...HOST_FLAGS, '-idirafter', join(tree, 'usr/include'), '-Wl,--allow-shlib-undefined'],
   });

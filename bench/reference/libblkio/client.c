@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "affinity.h"
+#include "client_options.h"
 #include "clock.h"
 #include "die.h"
 
-enum { MAX_DEPTH = 32, BLOCK_BYTES = 4096, BLOCK_WORDS = BLOCK_BYTES / 4 };
+enum { BLOCK_BYTES = 4096, BLOCK_WORDS = BLOCK_BYTES / 4 };
 
 struct client {
   struct blkioq *queue;
@@ -102,16 +102,11 @@ static uint64_t run(struct client *client, uint64_t duration)
 
 int main(int count, char **arguments)
 {
-  if (count != 8) die("usage: libblkio-client SOCKET read|write DEPTH BLOCKS MILLISECONDS SEED CPU");
-  struct client client = {.writes = strcmp(arguments[2], "write") == 0};
-  client.depth = (unsigned)strtoul(arguments[3], NULL, 10);
-  client.blocks = (uint32_t)strtoul(arguments[4], NULL, 10);
-  uint64_t duration = strtoull(arguments[5], NULL, 10) * 1000000;
-  client.random = (uint32_t)strtoul(arguments[6], NULL, 10);
-  if (client.depth == 0 || client.depth > MAX_DEPTH) die("depth must be 1 to %d", MAX_DEPTH);
-  pin_to_cpu((int)strtoul(arguments[7], NULL, 10));
-  struct blkio *disk = open_disk(&client, arguments[1]);
-  uint64_t elapsed = run(&client, duration);
+  struct client_options options = client_options(count, arguments);
+  struct client client = {
+    .writes = options.writes, .depth = options.depth, .blocks = options.blocks, .random = options.seed};
+  struct blkio *disk = open_disk(&client, options.socket);
+  uint64_t elapsed = run(&client, options.duration_ns);
   printf("{\"requests\": %lu, \"elapsed_ns\": %lu}\n", (unsigned long)client.done, (unsigned long)elapsed);
   blkio_destroy(&disk);
   return 0;

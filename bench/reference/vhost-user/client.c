@@ -13,15 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "affinity.h"
 #include "chain.h"
+#include "client_options.h"
 #include "clock.h"
 #include "die.h"
 #include "protocol.h"
 
 enum {
   RING_SIZE = 128,
-  MAX_DEPTH = 32,
   BLOCK_BYTES = 4096,
   BLOCK_WORDS = BLOCK_BYTES / 4,
   SECTORS = BLOCK_BYTES / 512,
@@ -255,20 +254,15 @@ static void open_socket(struct client *client, const char *path)
 
 int main(int count, char **arguments)
 {
-  if (count != 8) die("usage: vhost-user-client SOCKET read|write DEPTH BLOCKS MILLISECONDS SEED CPU");
-  struct client client = {.writes = strcmp(arguments[2], "write") == 0};
-  client.depth = (unsigned)strtoul(arguments[3], NULL, 10);
-  client.blocks = (uint32_t)strtoul(arguments[4], NULL, 10);
-  uint64_t duration = strtoull(arguments[5], NULL, 10) * 1000000;
-  client.random = (uint32_t)strtoul(arguments[6], NULL, 10);
-  if (client.depth == 0 || client.depth > MAX_DEPTH) die("depth must be 1 to %d", MAX_DEPTH);
-  pin_to_cpu((int)strtoul(arguments[7], NULL, 10));
-  open_socket(&client, arguments[1]);
+  struct client_options options = client_options(count, arguments);
+  struct client client = {
+    .writes = options.writes, .depth = options.depth, .blocks = options.blocks, .random = options.seed};
+  open_socket(&client, options.socket);
   negotiate(&client);
   share_memory(&client);
   start_ring(&client);
   prepare(&client);
-  uint64_t elapsed = run(&client, duration);
+  uint64_t elapsed = run(&client, options.duration_ns);
   printf("{\"requests\": %lu, \"elapsed_ns\": %lu, \"kicks\": %lu, \"sleeps\": %lu}\n", (unsigned long)client.done,
          (unsigned long)elapsed, (unsigned long)client.kicks, (unsigned long)client.sleeps);
   return 0;

@@ -7,6 +7,7 @@ import { BOARD_PLACES, BOARD_STATE } from '../board/board.js';
 import { BOARD_MODULE } from '../board/board-module.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
 import { prepareVcpu } from '../cpu/index.js';
+import { BOARD } from '../snapshot/index.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 
@@ -83,7 +84,7 @@ async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<B
     closing.push(() => server.close());
     return {
       attach: { dispatcher },
-      state: { name: 'board', dispatcher: dispatcher.id, address: BOARD_STATE.address },
+      state: { name: BOARD, dispatcher: dispatcher.id, address: BOARD_STATE.address },
     };
   } finally {
     here.close();

@@ -1,6 +1,7 @@
 /** A machine saved to a directory, and restored from one that may come from anybody. See docs/snapshot.md. */
 export { OpenSnapshot, type SnapshotSize, writeSnapshot } from './directory.js';
 export { SnapshotFileError, SnapshotFormatError, SnapshotMachineError } from './errors.js';
+export { BOARD } from './function-sections.js';
 export { type MachineParts, restoreMachine, saveMachine } from './machine-state.js';
 export { checkSameMachine, deviceShape, type MachineShape } from './manifest.js';
 export { RemoteTargets } from './remote-targets.js';
