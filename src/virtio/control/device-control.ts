@@ -27,9 +27,9 @@ export interface QueueStart {
 }
 
 /**
- * One transport drives one device through it. Nothing but saving and restoring throws or rejects: what goes wrong shows as `needsReset` in the
- * state. A transport may be on a thread that never returns to its event loop (a vCPU, a region server): it sees in the state
- * when a reset or a stop has come to its end.
+ * One transport drives one device through it. Nothing but saving and restoring throws or rejects: what goes wrong shows as
+ * `needsReset` in the state. A transport may be on a thread that never returns to its event loop (a vCPU, a region server): it
+ * sees in the state when a reset or a stop has come to its end.
  */
 export interface DeviceControl {
   readonly description: DeviceDescription;
