@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connectUnix, type Fd } from '../../src/native/index.js';
 import { MockFrontend } from '../../src/testing/index.js';
 import { FrontendRequest } from '../../src/vhost-user/index.js';
+import { measuredEnvironment } from './measured-process.js';
 
 const DISK_BYTES = 64 * 2 ** 20;
 const LIMIT_MS = 30_000;
@@ -32,7 +33,8 @@ export class DiskServer implements AsyncDisposable {
     writeFileSync(image, '');
     truncateSync(image, DISK_BYTES);
     const words = [program, 'serve', 'blk', '--socket', socket, '--image', image];
-    return new DiskServer(directory, socket, spawn(process.execPath, words, { stdio: 'ignore' }));
+    const child = spawn(process.execPath, words, { stdio: 'ignore', env: measuredEnvironment() });
+    return new DiskServer(directory, socket, child);
   }
 
   /** As soon as that is possible. */

@@ -41,7 +41,8 @@ async function startParts(): Promise<number> {
 }
 
 const ms = await (kind === 'machine' ? startMachine() : startParts());
+const { user, system } = process.cpuUsage();
 const { memoryUse } = await import('../../src/vmm/metrics/process-memory.js');
-process.stdout.write(JSON.stringify({ ms, bytes: memoryUse().vmmBytes }));
+process.stdout.write(JSON.stringify({ ms, cpuMs: (user + system) / 1000, bytes: memoryUse().vmmBytes }));
 rmSync(directory, { recursive: true });
 process.exit();

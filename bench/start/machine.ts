@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { guestKernel, LAYOUT, waitEqual, writeOplist } from '../../guests/index.js';
+import { measuredEnvironment, printEmptyNode } from './measured-process.js';
 
 const RUNS = 7;
 const START_LIMIT_MS = 300;
@@ -33,8 +34,16 @@ async function writeKernel(path: string): Promise<void> {
   writeFileSync(path, kernel);
 }
 
-function measure(kind: string, kernel: string): { readonly ms: number; readonly bytes: number } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROCESS, kind, kernel], { encoding: 'utf8' });
+/** `cpuMs`: processor time of all threads, which other work on the host disturbs less than it does `ms`. */
+interface Sample {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly bytes: number;
+}
+
+function measure(kind: string, kernel: string): Sample {
+  const env = measuredEnvironment();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROCESS, kind, kernel], { encoding: 'utf8', env });
   if (status !== 0) throw new Error(`the measured process failed: ${stderr}`);
   return JSON.parse(stdout);
 }
@@ -46,15 +55,19 @@ const kind = hasKvm() ? 'machine' : 'parts';
 const directory = mkdtempSync(join(tmpdir(), 'ioregion-start-'));
 const kernel = join(directory, 'kernel');
 await writeKernel(kernel);
+printEmptyNode();
 const samples = Array.from({ length: RUNS }, () => measure(kind, kernel));
 rmSync(directory, { recursive: true });
 const startMs = Math.round(median(samples.map(({ ms }) => ms)));
+const cpuMs = Math.round(median(samples.map((sample) => sample.cpuMs)));
 const memoryMib = Math.round(median(samples.map(({ bytes }) => bytes / MIB)));
 const verdict = (value: number, limit: number) => (value <= limit ? 'met' : 'missed');
 console.log(kind === 'machine' ? 'a machine with four disks' : 'no /dev/kvm: all of a machine with four disks but KVM');
 console.log(
   `process start to first guest instruction: ${startMs} ms (limit ${START_LIMIT_MS}: ${verdict(startMs, START_LIMIT_MS)})`,
 );
+console.log(`processor time until then, all threads: ${cpuMs} ms`);
 console.log(`memory of the VMM: ${memoryMib} MiB (limit ${MEMORY_LIMIT_MIB}: ${verdict(memoryMib, MEMORY_LIMIT_MIB)})`);
-if (json !== undefined) writeFileSync(json, `${JSON.stringify({ kind, startMs, memoryMib, samples }, null, 2)}\n`);
+if (json !== undefined)
+  writeFileSync(json, `${JSON.stringify({ kind, startMs, cpuMs, memoryMib, samples }, null, 2)}\n`);
 if (startMs > START_LIMIT_MS || memoryMib > MEMORY_LIMIT_MIB) process.exitCode = 1;

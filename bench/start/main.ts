@@ -5,14 +5,16 @@
  *
  *     node dist/bench/start/main.js
  */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { RegionServerThread } from '../../src/ioregion/index.js';
 import { socketpair } from '../../src/native/index.js';
 import { DiskServer } from './disk-server.js';
+import { CERTIFICATES, timeNode } from './measured-process.js';
 
 const RUNS = 10;
+const UNLIMITED = Number.POSITIVE_INFINITY;
+const EMPTY = ['-e', ''];
 const PROBE_LIMIT_MS = 150;
 const SERVE_LIMIT_MS = 150;
 const WORKER_LIMIT_MS = 100;
@@ -25,13 +27,6 @@ interface Row {
   readonly limit: number;
   /** Milliseconds of each run, sorted. */
   readonly times: readonly number[];
-}
-
-function timeProcess(args: readonly string[]): number {
-  const started = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`node ${args.join(' ')} failed: ${stderr}`);
-  return performance.now() - started;
 }
 
 async function timeServer(): Promise<number> {
@@ -82,18 +77,20 @@ function print(rows: readonly Row[]): void {
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   for (const row of rows) {
     const numbers = [median(row), row.times[0]!, row.times.at(-1)!].map((ms) => ms.toFixed(1));
-    const verdict =
-      row.limit === Number.POSITIVE_INFINITY ? ['', ''] : [row.limit, median(row) < row.limit ? 'yes' : 'NO'];
+    const verdict = row.limit === UNLIMITED ? ['', ''] : [row.limit, median(row) < row.limit ? 'yes' : 'NO'];
     table.push([row.what, ...numbers, ...verdict.map(String)]);
   }
   console.log(table.toString());
 }
 
 const rows = [
-  await measure('node, an empty script', Number.POSITIVE_INFINITY, () => timeProcess(['-e', ''])),
-  await measure('ioregion probe', PROBE_LIMIT_MS, () => timeProcess([PROGRAM, 'probe'])),
+  ...(process.env[CERTIFICATES] === undefined
+    ? []
+    : [await measure(`node, an empty script, with ${CERTIFICATES}`, UNLIMITED, () => timeNode(EMPTY, process.env))]),
+  await measure('node, an empty script', UNLIMITED, () => timeNode(EMPTY)),
+  await measure('ioregion probe', PROBE_LIMIT_MS, () => timeNode([PROGRAM, 'probe'])),
   await measure('ioregion serve blk until a frontend can connect', SERVE_LIMIT_MS, timeServer),
-  await measure('the same until its first answer', Number.POSITIVE_INFINITY, timeAnswer),
+  await measure('the same until its first answer', UNLIMITED, timeAnswer),
   await measure("a region server's Worker until it is ready", WORKER_LIMIT_MS, timeWorker),
 ];
 print(rows);

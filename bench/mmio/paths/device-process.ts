@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DevicePort } from '../../../src/ioregion/index.js';
+import { DevicePort, deviceProcessEnvironment } from '../../../src/ioregion/index.js';
 import type { Fd } from '../../../src/native/index.js';
 import { REGION } from '../bench-device.js';
 import type { Cleanup } from '../cleanup.js';
@@ -16,7 +16,7 @@ const PROGRAM = fileURLToPath(new URL('./device-process-main.js', import.meta.ur
 export async function startDeviceProcess(options: PathSetUpOptions, cleanup: Cleanup): Promise<Fd> {
   const path = join(options.directory, `${options.path}-${options.operation}.sock`);
   const port = cleanup.use(DevicePort.listen(path));
-  const child = fork(PROGRAM, [path, String(options.cpus.device)]);
+  const child = fork(PROGRAM, [path, String(options.cpus.device)], { env: deviceProcessEnvironment() });
   const exited = once(child, 'exit');
   const connection = cleanup.use(await Promise.race([port.accept(), failure(exited)]));
   const channel = connection.offer([{ name: 'bench', space: 'mmio', size: REGION.size }]).get('default')!;

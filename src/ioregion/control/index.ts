@@ -7,3 +7,4 @@ export {
   type RegionOffer,
 } from './device-port.js';
 export { ControlProtocolError } from './offer.js';
+export { deviceProcessEnvironment } from './process-environment.js';

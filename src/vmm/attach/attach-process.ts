@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type DeviceConnection, DevicePort } from '../../ioregion/index.js';
+import { type DeviceConnection, DevicePort, deviceProcessEnvironment } from '../../ioregion/index.js';
 import { Fd } from '../../native/index.js';
 import { FUNCTION_MODULE, RemoteWiring } from '../../virtio/pci/index.js';
 import { DeviceProcessError } from '../errors.js';
@@ -63,7 +63,7 @@ interface DeviceProcess {
   readonly ended: Promise<string>;
 }
 
-async function startProcess({ name, cpus, spinNs }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
+async function startProcess({ name, isBuiltIn, cpus, spinNs }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'ioregion-device-'));
   const port = DevicePort.listen(join(directory, 'port'));
   try {
@@ -76,6 +76,7 @@ async function startProcess({ name, cpus, spinNs }: DeviceSpec, options: unknown
     const child = spawn(process.execPath, [COMMAND, ...args, fileURLToPath(FUNCTION_MODULE)], {
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,
+      ...(isBuiltIn === true ? { env: deviceProcessEnvironment() } : {}),
     });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));

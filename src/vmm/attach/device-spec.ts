@@ -46,6 +46,8 @@ export interface DeviceSpec extends Placement {
   /** Bytes of device configuration space. */
   readonly configLength: number;
   readonly attach: Attach;
+  /** Its code is ours: its process gets no more of the environment than that needs. */
+  readonly isBuiltIn?: true;
   /** Virtio device ID, for devices that a vhost-user backend may serve. */
   readonly deviceType?: number;
   /** Throws what the device would, on the machine's own thread. */

@@ -83,9 +83,10 @@ function spec(
   { attach = 'inline', cpus, spinNs, policy }: Placed,
 ): DeviceSpec {
   const device = { module: moduleOf(kind), options };
+  const own = { isBuiltIn: true, device, attach } as const;
   const threads = { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
   const ending = policy === undefined ? {} : { policy };
-  return { name: `${kind} ${name}`, device, queues, configLength: ConfigLength[kind], attach, ...threads, ...ending };
+  return { name: `${kind} ${name}`, ...own, queues, configLength: ConfigLength[kind], ...threads, ...ending };
 }
 
 /** Several ports, or names, bring control queues with them. */
