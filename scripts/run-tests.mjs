@@ -1,47 +1,48 @@
-// Runs the tests and prints, as the last line, how many passed and failed in all parts. That is `npm test`; on a host
-// without a usable /dev/kvm some of the tests that need one run on a nested machine (`npm run test:nested -- --short`).
+// Runs all tests as continuous integration does: like `npm test`, but on a host without a usable /dev/kvm some of the tests
+// that need one run on a nested machine (`npm run test:nested -- --short`), and files with a failure run a second time:
+// what passes then is named as such, so that it is not forgotten. The last lines say what failed, why, and the counts.
 //   run-tests.mjs            run, then the summary
 //   run-tests.mjs --summary  the summary of the last run again
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { kvmDevice } from '../dist/test/support/requirements.js';
+import { readReport } from './tests/report.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}.tap/ci/`;
+const again = `${out}again/`;
+const REPORT = { unit: 'unit.json', kvm: 'kvm.json', system: 'system.tap' };
+/** More than this many files with a failure are no accident. */
+const MOST_AGAIN = 3;
 /** Of `runNested`: the time limit, and a machine that died. */
 const NO_VERDICT = new Set([124, 125]);
 const NESTED_ATTEMPTS = 2;
-const summaryOnly = process.argv.includes('--summary');
 
-function run(command, args, env = {}) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+function npmRun(script, args, env) {
+  const started = Date.now();
+  const { status } = spawnSync('npm', ['run', script, '--', ...args], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  console.log(`${script}: status ${status} after ${Math.round((Date.now() - started) / 1000)} s`);
   return status ?? 1;
 }
 
-function vitestCounts(name) {
-  const file = out + name;
-  if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
-  const report = JSON.parse(readFileSync(file, 'utf8'));
-  return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests };
-}
-
-/** The `# { total: … }` comment or the plan and `not ok` lines of a TAP stream's top level. */
-function tapCounts(name) {
-  const file = out + name;
-  if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
-  const lines = readFileSync(file, 'utf8').split('\n');
-  const points = lines.filter((line) => /^ {4}(not )?ok\b/.test(line));
-  const failed = points.filter((line) => line.includes('not ok') && !/# (TODO|SKIP)/i.test(line)).length;
-  const skipped = points.filter((line) => /# SKIP/i.test(line)).length;
-  return { passed: points.length - failed - skipped, failed, skipped };
+function part(name, env) {
+  const status = npmRun(`test:${name}`, [], { ...env, IOREGION_TEST_REPORTS: out });
+  if (status === 0) return true;
+  const files = [...new Set(readReport(out + REPORT[name], root).failures.map(({ file }) => file))];
+  if (files.length === 0 || files.length > MOST_AGAIN || !files.every((file) => existsSync(root + file))) return false;
+  mkdirSync(again, { recursive: true });
+  return npmRun(`test:${name}`, files, { ...env, IOREGION_TEST_REPORTS: again }) === 0;
 }
 
 function runAll() {
-  if (kvmDevice() === undefined) return run('npm', ['test'], { IOREGION_TEST_REPORTS: out });
-  const host = { IOREGION_TEST_REPORTS: out, IOREGION_REQUIRE: process.env.IOREGION_REQUIRE && 'all-but-kvm' };
-  const parts = [timed(['test:unit'], host), timed(['test:system'], host), nested(host)];
-  return parts.every((status) => status === 0) ? 0 : 1;
+  if (kvmDevice() === undefined) return ['unit', 'kvm', 'system'].map((name) => part(name, {})).every(Boolean);
+  const host = { IOREGION_REQUIRE: process.env.IOREGION_REQUIRE && 'all-but-kvm' };
+  return [part('unit', host), part('system', host), nested(host)].every(Boolean);
 }
 
 /**
@@ -50,29 +51,36 @@ function runAll() {
  */
 function nested(env) {
   for (let attempt = 0; attempt < NESTED_ATTEMPTS; attempt++) {
-    const status = timed(['test:nested', '--', '--short'], env);
-    if (!NO_VERDICT.has(status)) return status;
+    const status = npmRun('test:nested', ['--short'], { ...env, IOREGION_TEST_REPORTS: out });
+    if (!NO_VERDICT.has(status)) return status === 0;
   }
   console.log('skipped: tests that need KVM: the nested machine came to no end, and there is no /dev/kvm here');
-  writeFileSync(`${out}kvm.json`, JSON.stringify({ numPassedTests: 0, numFailedTests: 0, numPendingTests: 1 }));
-  return 0;
+  writeFileSync(
+    `${out}kvm.json`,
+    JSON.stringify({ numPassedTests: 0, numFailedTests: 0, numPendingTests: 1, testResults: [] }),
+  );
+  return true;
 }
 
-function timed(script, env) {
-  const started = Date.now();
-  const status = run('npm', ['run', ...script], env);
-  console.log(`${script[0]}: status ${status} after ${Math.round((Date.now() - started) / 1000)} s`);
-  return status;
+function describe({ file, name, reason }) {
+  return `${file}: ${name}\n${reason.replace(/^/gm, '    ')}`;
 }
 
-let status = 0;
-if (!summaryOnly) {
+function summary() {
+  const nestedTap = existsSync(`${out}system-nested.tap`) ? ['system-nested.tap'] : [];
+  const parts = [...Object.values(REPORT), ...nestedTap].map((name) => readReport(out + name, root));
+  const sum = (key) => parts.reduce((total, report) => total + report[key], 0);
+  const failures = parts.flatMap((report) => report.failures);
+  for (const failure of failures) console.log(`failed ${describe(failure)}`);
+  const second = existsSync(again) ? ', before those with a failure ran a second time' : '';
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped${second}`);
+}
+
+let ok = true;
+if (!process.argv.includes('--summary')) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  status = runAll();
+  ok = runAll();
 }
-const nestedTap = existsSync(`${out}system-nested.tap`) ? [tapCounts('system-nested.tap')] : [];
-const parts = [vitestCounts('unit.json'), vitestCounts('kvm.json'), tapCounts('system.tap'), ...nestedTap];
-const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
-console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
-process.exit(status);
+summary();
+process.exit(ok ? 0 : 1);

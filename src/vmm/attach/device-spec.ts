@@ -15,7 +15,6 @@ export function isAttach(text: string): text is Attach {
   return text === 'inline' || text === 'thread' || text === 'process';
 }
 
-/** Where a device runs, and how its threads do. The defaults suit a small host. */
 /**
  * What becomes of a machine whose device is gone, because its process was killed or its thread died. `all-ones` (the default):
  * the guest goes on without it, registers read as all ones. `stop`: the machine ends with the failure. `restart`: a power
@@ -25,6 +24,7 @@ export type DevicePolicy = 'all-ones' | 'stop' | 'restart';
 
 export const DEVICE_POLICIES = ['all-ones', 'stop', 'restart'] as const satisfies readonly DevicePolicy[];
 
+/** Where a device runs, and how its threads do. The defaults suit a small host. */
 export interface Placement {
   /** Default `inline`. */
   readonly attach?: Attach;
