@@ -3,12 +3,15 @@ import type { Fd, UnixListener } from '../../native/index.js';
 import { describeEndpoint, type Endpoint, listen } from './endpoint.js';
 import { log } from './log.js';
 
+/** The server is there within milliseconds; more frontends than this before that are not frontends. */
+const MOST_WAITING = 16;
+
 export class Door {
   /** For people. */
   readonly place: string;
   readonly #listener: UnixListener;
   readonly #waiting: Fd[] = [];
-  #admit: (connection: Fd) => void = (connection) => void this.#waiting.push(connection);
+  #admit: (connection: Fd) => void = (connection) => this.#wait(connection);
 
   private constructor(name: string, endpoint: Endpoint) {
     this.place = describeEndpoint(endpoint);
@@ -26,6 +29,11 @@ export class Door {
   /** Connections that nobody serves yet. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  #wait(connection: Fd): void {
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(connection);
+    else connection.close();
   }
 
   /** Hands over those who wait, and from now on everybody who comes; `admit` takes over the connection. */

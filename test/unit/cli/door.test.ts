@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { connectUnix, type Fd } from 'ioregion/native';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -16,7 +18,7 @@ function openDoor() {
     onTestFinished(() => connection.close());
     return connection;
   };
-  return { door, connect };
+  return { door, connect, path };
 }
 
 function admitInto(admitted: Fd[]) {
@@ -42,4 +44,17 @@ test('whoever waits when the door closes finds his connection closed', async () 
   await vi.waitFor(() => expect(door.waiting).toBe(1));
   door.close();
   expect(connection.read(new Uint8Array(1))).toBe(0);
+});
+
+test('a crowd before there is somebody to serve it takes no more than 16 connections; who was turned away may come again', async () => {
+  const { door, connect, path } = openDoor();
+  const admitted: Fd[] = [];
+  for (let n = 0; n < 16; n++) connect();
+  await vi.waitFor(() => expect(door.waiting).toBe(16));
+  await once(createConnection(path), 'close');
+  expect(door.waiting).toBe(16);
+  door.serve(admitInto(admitted));
+  expect(admitted).toHaveLength(16);
+  connect();
+  await vi.waitFor(() => expect(admitted).toHaveLength(17));
 });
