@@ -30,11 +30,17 @@ static long wait_for(struct server *server, int fd, short events) {
   return rc < 0 ? rc : 0;
 }
 
+bool server_take_kick(struct server *server) {
+  uint32_t bits = atomic_fetch_and(&server->stop.word, ~(uint32_t)STOP_KICK);
+  if (bits & STOP_KICK) server->kicked = true;
+  return (bits & ~(uint32_t)STOP_KICK) == 0;
+}
+
 /* True: go on. False: `*result` is what exchange returns. */
 static bool classify(struct server *server, long rc, int32_t *result) {
   if (rc == -EINTR) {
     *result = EXCHANGE_STOPPED;
-    return atomic_load(&server->stop.word) == 0;
+    return server_take_kick(server);
   }
   server->error = (int)-rc;
   *result = rc == -EPIPE || rc == -ECONNRESET || rc == -ENOTCONN ? EXCHANGE_EOF : EXCHANGE_ERROR;
@@ -177,6 +183,10 @@ static int32_t receive_batch(struct server *server, bool wait) {
   int32_t result = 0;
   if (server->pending_result != NO_RESULT) return server->pending_result;
   for (;;) {
+    if (wait && server->kicked) {
+      server->kicked = false;
+      return EXCHANGE_KICKED;
+    }
     long rc = receive(server, wait, &result);
     if (rc > 0) {
       server->batch = (uint32_t)rc;
@@ -194,7 +204,7 @@ static int32_t receive_batch(struct server *server, bool wait) {
 
 int32_t server_exchange(struct server *server, uint32_t responses, bool wait) {
   int32_t result;
-  if (atomic_load(&server->stop.word) != 0) return EXCHANGE_STOPPED;
+  if (atomic_load(&server->stop.word) != 0 && !server_take_kick(server)) return EXCHANGE_STOPPED;
   if (server->group != NULL) order_done(server->group, server->slot, server->taken);
   server->batch = 0;
   if (!send_responses(server, responses, wait, &result)) return result;

@@ -14,7 +14,7 @@
 
 /* Results of an exchange besides a count; fixed by src/native/binding.ts. */
 enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4,
-       EXCHANGE_BLOCKED = -5, NO_RESULT = 1 };
+       EXCHANGE_BLOCKED = -5, EXCHANGE_KICKED = -6, NO_RESULT = 1 };
 
 enum server_file { FILE_STREAM, FILE_PACKETS, FILE_PIPE };
 
@@ -42,6 +42,7 @@ struct server {
   uint64_t taken; /* bytes handed to JavaScript so far */
   uint32_t batch; /* commands of the last batch */
   size_t sent;    /* bytes of the responses that the file did not take whole */
+  bool kicked;    /* what the next exchange reports, once it has sent its responses */
   struct order_barrier barrier;
 };
 
@@ -51,6 +52,9 @@ struct server *server_create(uint32_t spin_ns);
 int server_open_files(struct server *server, int read_fd, int write_fd, struct order_group *group);
 /* Idempotent. */
 void server_close_files(struct server *server);
+
+/* The stop word was seen set. True: by a kick, which is remembered, and all can go on. False: the server is stopped. */
+bool server_take_kick(struct server *server);
 
 /* `responses` (at most BATCH) of the area go out; the number of commands that came, or one of EXCHANGE_*. */
 int32_t server_exchange(struct server *server, uint32_t responses, bool wait);

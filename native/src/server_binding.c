@@ -114,7 +114,9 @@ static napi_value barrier_wait(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, &args) || (server = arg_server(&args, 0)) == NULL || !arg_u32(&args, 1, "handled", &handled)) return NULL;
   stop_bind(&server->stop);
   if (!server_begin_barrier(server, handled)) return to_bool(env, true);
-  return to_bool(env, order_barrier_wait(server->group, &server->barrier, &server->stop.word));
+  bool passed = order_barrier_wait(server->group, &server->barrier, &server->stop.word);
+  while (!passed && server_take_kick(server)) passed = order_barrier_wait(server->group, &server->barrier, &server->stop.word);
+  return to_bool(env, passed);
 }
 
 static napi_value barrier_now(napi_env env, napi_callback_info info) {
@@ -131,6 +133,13 @@ static napi_value stop_server(napi_env env, napi_callback_info info) {
   uint32_t id;
   if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
   return to_bool(env, shared_stop(id, SHARED_SERVER, STOP_FOREVER));
+}
+
+static napi_value kick_server(napi_env env, napi_callback_info info) {
+  struct args args;
+  uint32_t id;
+  if (!get_args(env, info, 1, &args) || !arg_u32(&args, 0, "id", &id)) return NULL;
+  return to_bool(env, shared_stop(id, SHARED_SERVER, STOP_KICK));
 }
 
 static napi_value server_release(napi_env env, napi_callback_info info) {
@@ -156,6 +165,7 @@ bool register_server(napi_env env, napi_value exports) {
       {"barrier", barrier_wait},
       {"barrierNow", barrier_now},
       {"stopServer", stop_server},
+      {"kickServer", kick_server},
       {"serverRelease", server_release},
   };
   return register_functions(env, exports, table, LENGTH_OF(table));

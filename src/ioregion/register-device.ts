@@ -14,6 +14,8 @@ export interface RegisterDevice {
   read64?(offset: number): bigint;
   /** An 8-byte write. Where absent, it becomes two 4-byte writes, low half first. */
   write64?(offset: number, value: bigint): void;
+  /** What `RegionServerThread.ask` asks, between two accesses, which wait for the answer. It is structured-cloned. */
+  ask?(question: unknown): Promise<unknown>;
   /** Releases files and threads: called once, when the thread that served the region is done with it. */
   close?(): void | Promise<void>;
 }

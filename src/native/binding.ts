@@ -285,6 +285,11 @@ export interface ServerBinding {
   barrierNow(server: ServerObject, handled: number): boolean;
   /** From any thread: the exchange or barrier under way, and every later one, ends with "stopped". */
   stopServer(id: number): boolean;
+  /**
+   * From any thread: the waiting exchange under way, or the next one, ends with "kicked" once its responses are sent; those after it
+   * go on. False where the server is gone.
+   */
+  kickServer(id: number): boolean;
   /** Closes its fds. Idempotent. */
   serverRelease(server: ServerObject): void;
 }

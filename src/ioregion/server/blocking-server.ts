@@ -7,7 +7,7 @@ import { ProtocolError, WireFault } from '../wire/index.js';
 import { BatchHandler } from './batch.js';
 import { ServerCounters, type ServerStats } from './counters.js';
 import { DeviceMap, type ServedRegion } from './device-map.js';
-import { endOf, type ServerEnd } from './end.js';
+import { ExchangeResult, endOf, type ServerEnd } from './end.js';
 
 export interface BlockingServerOptions {
   /** Commands come from here. Duplicated. */
@@ -53,19 +53,33 @@ export class BlockingServer {
    * blocked here notices `terminate` only once `stopRegionServer` was called too.
    */
   serve(): ServerEnd {
+    for (;;) {
+      const end = this.serveUntilKicked();
+      if (end !== null) return end;
+    }
+  }
+
+  /** The same. Null: it was kicked, and all that came before is answered; to be called again. */
+  serveUntilKicked(): ServerEnd | null {
+    let end: ServerEnd | null = { reason: 'closed' };
+    try {
+      end = this.#serve();
+      return end;
+    } finally {
+      if (end !== null) this.close();
+    }
+  }
+
+  #serve(): ServerEnd | null {
     const handler = this.#handler;
     const exchange = this.#exchange;
-    let responses = 0;
-    try {
-      for (;;) {
-        const count = exchange(responses);
-        if (count <= 0) return endOf(count, () => native.serverError(this.#object));
-        responses = handler.handle(count);
-        if (handler.fault !== WireFault.none) return this.#refuse(responses);
-        if (handler.stopped) return { reason: 'closed' };
-      }
-    } finally {
-      this.close();
+    for (let responses = 0; ; ) {
+      const count = exchange(responses);
+      if (count === ExchangeResult.kicked) return null;
+      if (count <= 0) return endOf(count, () => native.serverError(this.#object));
+      responses = handler.handle(count);
+      if (handler.fault !== WireFault.none) return this.#refuse(responses);
+      if (handler.stopped) return { reason: 'closed' };
     }
   }
 
@@ -79,6 +93,11 @@ export class BlockingServer {
     native.exchangeFunction(this.#object, false)(responses);
     return { reason: 'error', error: ProtocolError.of(this.#handler.fault) };
   }
+}
+
+/** From any thread: `serveUntilKicked` comes back as soon as it waits. False where the server is gone. */
+export function kickRegionServer(id: number): boolean {
+  return native.kickServer(id);
 }
 
 /** From any thread: ends `serve`. False where the server is gone. */

@@ -11,7 +11,15 @@ export type ServerEnd =
   | { readonly reason: 'error'; readonly error: ProtocolError | ServerIoError };
 
 /** Results of exchange other than a number of commands; fixed by native/src/server.c. */
-export const ExchangeResult = { hangUp: 0, stopped: -1, malformed: -2, error: -3, nothing: -4, blocked: -5 } as const;
+export const ExchangeResult = {
+  hangUp: 0,
+  stopped: -1,
+  malformed: -2,
+  error: -3,
+  nothing: -4,
+  blocked: -5,
+  kicked: -6,
+} as const;
 
 /** What a result of exchange that is no count means. */
 export function endOf(result: number, errno: () => number): ServerEnd {

@@ -1,12 +1,18 @@
 /** A region server on a Worker of its own, seen from the thread that started it. */
 import { Worker } from 'node:worker_threads';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
-import { stopRegionServer } from './blocking-server.js';
+import { kickRegionServer, stopRegionServer } from './blocking-server.js';
 import type { ServerStats } from './counters.js';
 import type { ServerEnd } from './end.js';
 import { DeviceLoadError, ServerWorkerError } from './errors.js';
 import type { OrderGroup } from './order-group.js';
-import { fromPlainEnd, type ServedModule, type ServerWorkerData, type ServerWorkerMessage } from './worker-messages.js';
+import {
+  fromPlainEnd,
+  type ServedModule,
+  type ServerWorkerData,
+  type ServerWorkerMessage,
+  type ServerWorkerRequest,
+} from './worker-messages.js';
 
 export interface RegionServerThreadOptions {
   /** Duplicated: the owner may close its own once `start` has resolved. */
@@ -32,16 +38,27 @@ export interface ServerResult {
   readonly stats: ServerStats;
 }
 
+interface Asked {
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
 export class RegionServerThread {
   /** Settles when the service ends. Rejects (ServerWorkerError) only where the Worker itself died. */
   readonly ended: Promise<ServerResult>;
   readonly #worker: Worker;
   readonly #serverId: number;
+  readonly #asked: Asked[] = [];
 
   private constructor(worker: Worker, serverId: number, ended: Promise<ServerResult>) {
     this.#worker = worker;
     this.#serverId = serverId;
     this.ended = ended;
+    worker.on('message', (message: ServerWorkerMessage) => {
+      if (message.type === 'answered') this.#asked.shift()?.resolve(message.answer);
+      else if (message.type === 'ask-failed') this.#asked.shift()?.reject(message.error);
+    });
+    worker.once('exit', () => this.#abandon('it ended before it answered'));
   }
 
   /** Resolves once the devices are loaded and the fd is served. @throws DeviceLoadError, ServerWorkerError */
@@ -77,6 +94,19 @@ export class RegionServerThread {
     }
   }
 
+  /**
+   * What the first device that has `ask` answers, on its thread, between two accesses: those that come meanwhile wait for it.
+   * @throws ServerWorkerError where the thread has ended, and what the device throws
+   */
+  ask(question: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject });
+      this.#worker.postMessage({ question } satisfies ServerWorkerRequest);
+      if (kickRegionServer(this.#serverId)) return;
+      this.#abandon('it has ended');
+    });
+  }
+
   /** Lets the process end although this thread is there, as `unref` of any Worker does; its waits end then. */
   unref(): void {
     this.#worker.unref();
@@ -92,6 +122,10 @@ export class RegionServerThread {
     stopRegionServer(this.#serverId);
     await this.ended.catch(() => {});
     await this.#worker.terminate();
+  }
+
+  #abandon(reason: string): void {
+    for (const { reject } of this.#asked.splice(0)) reject(new ServerWorkerError(reason));
   }
 }
 

@@ -1,14 +1,20 @@
 /** Entry of a region server's Worker: loads the devices, says that it is ready, and when told to blocks in `serve`. */
 import { once } from 'node:events';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { native, type OrderGroupObject } from '../../native/binding.js';
 import { setAffinity } from '../../native/thread.js';
 import type { RegisterDevice } from '../register-device.js';
 import { BlockingServer } from './blocking-server.js';
 import type { ServedRegion } from './device-map.js';
 import { type DeviceModule, loadDevice } from './device-module.js';
+import type { ServerEnd } from './end.js';
 import { DeviceLoadError } from './errors.js';
-import { type ServerWorkerData, type ServerWorkerMessage, toPlainEnd } from './worker-messages.js';
+import {
+  type ServerWorkerData,
+  type ServerWorkerMessage,
+  type ServerWorkerRequest,
+  toPlainEnd,
+} from './worker-messages.js';
 
 /** A device that throws at each access must not flood its owner: the rest is only counted. */
 const REPORTED_DEVICE_ERRORS = 10;
@@ -62,11 +68,56 @@ async function open(data: ServerWorkerData): Promise<Opened> {
   return { server, regions };
 }
 
+/** Of the first region whose device answers questions. */
+async function answer(regions: readonly ServedRegion<RegisterDevice>[], question: unknown): Promise<void> {
+  const asked = regions.find(({ device }) => device.ask !== undefined);
+  try {
+    send({ type: 'answered', answer: await asked?.device.ask?.(question) });
+  } catch (error) {
+    send({ type: 'ask-failed', error });
+  }
+}
+
+/** Requests come by the event loop while it turns, and by `next` while the thread has been in `serve`. */
+class Requests {
+  readonly #queue: ServerWorkerRequest[] = [];
+  readonly #onMessage = (request: ServerWorkerRequest): void => void this.#queue.push(request);
+
+  constructor() {
+    parentPort!.on('message', this.#onMessage);
+  }
+
+  next(): ServerWorkerRequest | undefined {
+    const queued = this.#queue.shift();
+    return queued ?? (receiveMessageOnPort(parentPort!)?.message as ServerWorkerRequest | undefined);
+  }
+
+  close(): void {
+    parentPort!.off('message', this.#onMessage);
+  }
+}
+
+/** Accesses wait in the fd while questions are answered. */
+async function serve({ server, regions }: Opened): Promise<ServerEnd> {
+  const requests = new Requests();
+  try {
+    for (;;) {
+      const end = server.serveUntilKicked();
+      if (end !== null) return end;
+      for (let request = requests.next(); request !== undefined; request = requests.next()) {
+        if (request !== 'serve') await answer(regions, request.question);
+      }
+    }
+  } finally {
+    requests.close();
+  }
+}
+
 try {
   const { server, regions } = await open(workerData as ServerWorkerData);
   send({ type: 'ready', serverId: server.id });
   await once(parentPort!, 'message'); /* all threads of the device are ready */
-  const end = server.serve();
+  const end = await serve({ server, regions });
   await closeDevices(regions);
   send({ type: 'ended', end: toPlainEnd(end), stats: server.stats });
 } catch (error) {

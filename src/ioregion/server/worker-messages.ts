@@ -30,11 +30,16 @@ export type PlainEnd =
   | { readonly reason: 'closed' | 'hang-up' }
   | { readonly reason: 'error'; readonly rule: ProtocolRule | null; readonly errno: number };
 
+/** To the Worker. A question is sent, then the server kicked. */
+export type ServerWorkerRequest = 'serve' | { readonly question: unknown };
+
 export type ServerWorkerMessage =
   | { readonly type: 'ready'; readonly serverId: number }
   /** `module`: the device module that could not be loaded; `message` is the reason then. */
   | { readonly type: 'failed'; readonly module: string | null; readonly message: string }
   | { readonly type: 'device-error'; readonly error: unknown }
+  | { readonly type: 'answered'; readonly answer: unknown }
+  | { readonly type: 'ask-failed'; readonly error: unknown }
   | { readonly type: 'ended'; readonly end: PlainEnd; readonly stats: ServerStats };
 
 export function toPlainEnd(end: ServerEnd): PlainEnd {

@@ -102,6 +102,49 @@ describe('RegionServerThread', () => {
     });
   });
 
+  const COUNTING = module(`{
+    reads: 0,
+    read() { return ++this.reads; },
+    write() {},
+    async ask(question) {
+      if (question === 'fail') throw new Error('no answer');
+      await new Promise((resolve) => setTimeout(resolve));
+      return [question, this.reads];
+    },
+  }`);
+
+  it('answers questions between accesses, on the thread of the devices, and goes on', async () => {
+    const thread = await start(COUNTING);
+    expect(await ask()).toEqual(responseBytes(1));
+    const answers = await Promise.all(['a', 'b', 'c'].map((question) => thread.ask(question)));
+    expect(answers).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ]);
+    expect(await ask()).toEqual(responseBytes(2));
+    await expect(thread.ask('fail')).rejects.toThrow('no answer');
+    expect(await thread.ask('d')).toEqual(['d', 2]);
+  });
+
+  it('loses no access and no response to questions that are asked all the time', async () => {
+    const thread = await start(COUNTING);
+    const answered: unknown[] = [];
+    for (let round = 1; round <= 100; round++) {
+      const question = thread.ask(round).then((answer) => answered.push(answer));
+      expect(await ask()).toEqual(responseBytes(round));
+      await question;
+    }
+    expect(answered).toHaveLength(100);
+  });
+
+  it('answers nothing where no device does, or when it has ended', async () => {
+    const thread = await start(ZERO);
+    expect(await thread.ask('anything')).toBeUndefined();
+    await thread.close();
+    await expect(thread.ask('too late')).rejects.toBeInstanceOf(ServerWorkerError);
+  });
+
   it('keeps duplicates of its fds: the owner may close its own', async () => {
     await start(module('{ read: () => 7, write() {} }'));
     channel.closeFar();
