@@ -7,8 +7,11 @@ import { Interrupts } from '../../kvm/interrupts.js';
 import { GsiRangeError } from './errors.js';
 import { acquire, release } from './shared-lock.js';
 
-const HeadWord = { lock: 0, taken: 1, size: 2 } as const;
-const EntryWord = { set: 0, addressLow: 1, addressHigh: 2, data: 3, size: 4 } as const;
+/** `used`: behind the last entry that was ever taken. */
+const HeadWord = { lock: 0, used: 1, size: 2 } as const;
+const EntryWord = { state: 0, addressLow: 1, addressHigh: 2, data: 3, size: 4 } as const;
+/** `taken`: by a device that has no message for it yet. */
+const State = { free: 0, taken: 1, set: 2 } as const;
 
 /** GSIs 0 to 23: what KVM_CREATE_IRQCHIP routes to the PICs and the IOAPIC, and a new table must repeat. */
 export const IRQCHIP_ROUTES: readonly GsiRoute[] = Array.from({ length: 24 }, (_, gsi): GsiRoute[] => [
@@ -65,11 +68,35 @@ export class GsiRoutes {
 
   /** Takes `count` GSIs in a row for one device; the first is returned. @throws GsiRangeError where none are left */
   allocate(count: number): number {
-    const { firstGsi, count: limit } = this.#shared;
-    const before = Atomics.add(this.#words, HeadWord.taken, count);
-    if (before + count <= limit) return firstGsi + before;
-    Atomics.sub(this.#words, HeadWord.taken, count);
-    throw new GsiRangeError(count, limit - before);
+    acquire(this.#words, HeadWord.lock);
+    try {
+      const first = this.#findFree(count);
+      for (let index = first; index < first + count; index++) this.#words[this.#at(index)] = State.taken;
+      this.#words[HeadWord.used] = Math.max(this.#words[HeadWord.used]!, first + count);
+      return this.#shared.firstGsi + first;
+    } finally {
+      release(this.#words, HeadWord.lock);
+    }
+  }
+
+  /** Gives them back, when nothing raises them any more. Their messages go with the next change of the table. */
+  free(gsi: number, count: number): void {
+    const first = gsi - this.#shared.firstGsi;
+    acquire(this.#words, HeadWord.lock);
+    for (let index = first; index < first + count; index++) this.#words[this.#at(index)] = State.free;
+    release(this.#words, HeadWord.lock);
+  }
+
+  /** The first of `count` free entries in a row. */
+  #findFree(count: number): number {
+    const { count: limit } = this.#shared;
+    let [run, longest] = [0, 0];
+    for (let index = 0; index < limit; index++) {
+      run = this.#words[this.#at(index)] === State.free ? run + 1 : 0;
+      if (run === count) return index + 1 - count;
+      longest = Math.max(longest, run);
+    }
+    throw new GsiRangeError(count, longest);
   }
 
   /** From the return on, the GSI sends this message. @throws KvmIoctlError */
@@ -89,14 +116,14 @@ export class GsiRoutes {
     this.#words[at + EntryWord.addressLow] = Number(BigInt.asIntN(32, wide));
     this.#words[at + EntryWord.addressHigh] = Number(BigInt.asIntN(32, wide >> 32n));
     this.#words[at + EntryWord.data] = data;
-    this.#words[at + EntryWord.set] = 1;
+    this.#words[at + EntryWord.state] = State.set;
   }
 
   #messages(): GsiRoute[] {
     const { firstGsi } = this.#shared;
-    const taken = Array.from({ length: this.#words[HeadWord.taken]! }, (_, index) => index);
-    return taken
-      .filter((index) => this.#words[this.#at(index) + EntryWord.set] === 1)
+    const used = Array.from({ length: this.#words[HeadWord.used]! }, (_, index) => index);
+    return used
+      .filter((index) => this.#words[this.#at(index) + EntryWord.state] === State.set)
       .map((index) => ({ gsi: firstGsi + index, ...this.#message(this.#at(index)) }));
   }
 

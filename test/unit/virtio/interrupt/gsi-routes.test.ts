@@ -49,6 +49,20 @@ describe('the routing table of a VM', () => {
     expect(routes.allocate(3)).toBe(37);
   });
 
+  test('takes back the GSIs of a device that is gone, with their messages', () => {
+    const vm = recordedVm();
+    const routes = GsiRoutes.create(vm, { pins: [], firstGsi: 32, count: 8 });
+    const [a, b] = [routes.allocate(3), routes.allocate(3)];
+    routes.set(a, { address: 0, data: 1 });
+    routes.set(b, { address: 0, data: 2 });
+    routes.free(a, 3);
+    expect(() => routes.allocate(4)).toThrow(GsiRangeError);
+    expect(routes.allocate(2)).toBe(a);
+    routes.set(b + 1, { address: 0, data: 3 });
+    expect(vm.tables.at(-1)?.map(({ gsi }) => gsi)).toEqual([b, b + 1]);
+    for (let round = 0; round < 100; round++) routes.free(routes.allocate(2), 2);
+  });
+
   test('stays usable where the VM refuses a change', () => {
     const vm = recordedVm();
     const routes = GsiRoutes.create(vm, { pins: [] });
