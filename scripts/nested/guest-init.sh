@@ -62,5 +62,22 @@ if [ -n "$(argument test.ping)" ]; then
   ip link set eth0 up
   check 'the host answers pings' ping -c 1 -W 60 "$(argument test.ping)"
 fi
+
+# Disks that come and go while it runs: the host plugs in as many as test.hotplug says, one after the other, and takes each back.
+new_disk() { cd /sys/block && for disk in vd?; do case " $before " in *" $disk "*) ;; *) [ -e "/dev/$disk" ] && echo $disk ;; esac; done; }
+functions() { ls /sys/bus/pci/devices | wc -l; }
+if [ -n "$(argument test.hotplug)" ]; then
+  before=$(cd /sys/block && echo vd?)
+  there=$(functions)
+  for round in $(seq "$(argument test.hotplug)"); do
+    echo "# waits for disk $round"
+    until disk=$(new_disk) && [ -n "$disk" ]; do sleep 0.1; done
+    check "disk $round is there without a rescan: its file system is as it was made, and takes a write" disk_works $disk
+    check "disk $round is a new function on the PCI bus" [ "$(functions)" = $((there + 1)) ]
+    echo "# gives back disk $round"
+    while [ -e "/sys/block/$disk" ] || [ "$(functions)" != "$there" ]; do sleep 0.1; done
+    check "disk $round and its PCI function are gone" [ ! -e "/dev/$disk" ]
+  done
+fi
 echo "1..$count"
 poweroff -f

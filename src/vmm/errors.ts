@@ -47,6 +47,35 @@ export class MachineStateError extends IoregionError {
   }
 }
 
+/** A device cannot be plugged in, for a reason of its own or of the board's (`ERR_IOREGION_PLUG`). */
+export class PlugError extends IoregionError {
+  constructor(device: string, reason: string) {
+    super('ERR_IOREGION_PLUG', `${device} was not plugged in: ${reason}`);
+  }
+}
+
+/** No device has this id, or several have, or a new one wants it too (`ERR_IOREGION_DEVICE_ID`). */
+export class DeviceIdError extends IoregionError {
+  constructor(id: string, problem: string) {
+    super('ERR_IOREGION_DEVICE_ID', `"${id}" ${problem}`);
+  }
+}
+
+/** All slots of the PCI bus are taken (`ERR_IOREGION_BUS_FULL`). */
+export class BusFullError extends IoregionError {
+  constructor(slots: number) {
+    super('ERR_IOREGION_BUS_FULL', `all ${slots} slots of the PCI bus are taken; unplug a device first`);
+  }
+}
+
+/** The guest has not let go of a device in time, and still has it (`ERR_IOREGION_UNPLUG_TIMEOUT`). */
+export class UnplugTimeoutError extends IoregionError {
+  constructor(device: string, timeoutMs: number) {
+    const advice = 'it may be in use, or the guest knows no hotplug; the request stays with the guest';
+    super('ERR_IOREGION_UNPLUG_TIMEOUT', `the guest still has ${device} after ${timeoutMs} ms: ${advice}`);
+  }
+}
+
 /** The guest went down in a way that it cannot go on from (`ERR_IOREGION_GUEST_STOPPED`). */
 export class GuestStoppedError extends IoregionError {
   constructor(

@@ -5,14 +5,18 @@ export type {
   CustomDeviceOptions,
   DeviceDescriptions,
   DeviceFigures,
+  DeviceInfo,
   DevicePolicy,
   DiskDescription,
   NetDescription,
   Placement,
+  PlugDescription,
 } from './attach/index.js';
 export type { SerialStreams } from './devices/serial/index.js';
 export * from './errors.js';
+export type { UnplugOptions } from './machine/departures.js';
 export { DEFAULT_COMMAND_LINE, type MachineDescription, type RestoreDescription } from './machine/description.js';
+export type { PlugOptions } from './machine/device-bay.js';
 export type { MachineEnd } from './machine/machine-end.js';
 export type { MachineEvents, MachineState } from './machine/machine-events.js';
 export { type StartOptions, VirtualMachine } from './machine/virtual-machine.js';

@@ -64,4 +64,5 @@ export const Port = {
   reset: 0xcf9,
   pciData: 0xcfc,
   powerManagement: 0x600,
+  hotplug: 0x620,
 } as const;

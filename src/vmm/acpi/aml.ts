@@ -13,19 +13,29 @@ const Op = {
   scope: 0x10,
   buffer: 0x11,
   package: 0x12,
+  method: 0x14,
   extended: 0x5b,
+  region: 0x80,
+  field: 0x81,
   device: 0x82,
+  store: 0x70,
+  and: 0x7b,
+  notify: 0x86,
+  if: 0xa0,
 } as const;
 
 const ROOT = 0x5c;
 const DUAL_NAME = 0x2e;
+const MULTI_NAME = 0x2f;
+/** Below 64: the encoding of lengths has such a number as it is. */
+const REGISTER_BITS = 32;
 const SEGMENT = /^[A-Z_][A-Z0-9_]{0,3}$/;
 
-/** A path of one or two name segments, `\` in front where it begins at the root. */
+/** A path of name segments, `\` in front where it begins at the root. */
 function namePath(path: string): Aml {
   const isRooted = path.startsWith('\\');
   const segments = (isRooted ? path.slice(1) : path).split('.').map(nameSegment);
-  const prefix = segments.length === 2 ? [DUAL_NAME] : [];
+  const prefix = [[], [], [DUAL_NAME]][segments.length] ?? [MULTI_NAME, segments.length];
   return [...(isRooted ? [ROOT] : []), ...prefix, ...segments.flat()];
 }
 
@@ -72,6 +82,48 @@ export function scope(path: string, terms: readonly Aml[]): Aml {
 
 export function device(path: string, terms: readonly Aml[]): Aml {
   return [Op.extended, Op.device, ...withLength([...namePath(path), ...terms.flat()])];
+}
+
+/** Locals 0 to 7 of a method. */
+export const local = (index: number): Aml => [0x60 + index];
+
+/** An object by its name, or a call of a method without arguments. */
+export const reference = (path: string): Aml => namePath(path);
+
+/** `serialized`: one thread at a time is in it. */
+export function method(path: string, args: number, terms: readonly Aml[], serialized = false): Aml {
+  const flags = args | (serialized ? 1 << 3 : 0);
+  return [Op.method, ...withLength([...namePath(path), flags, ...terms.flat()])];
+}
+
+/** Ports as an operation region. */
+export function portRegion(path: string, port: number, length: number): Aml {
+  const systemIo = 1;
+  return [Op.extended, Op.region, ...namePath(path), systemIo, ...integer(port), ...integer(length)];
+}
+
+/** Registers of 32 bits, one after the other from the start of a region, each accessed as a whole. */
+export function dwordFields(region: string, names: readonly string[]): Aml {
+  const dwordAccessNoLockPreserve = 3;
+  const units = names.flatMap((unit) => [...nameSegment(unit), REGISTER_BITS]);
+  return [Op.extended, Op.field, ...withLength([...namePath(region), dwordAccessNoLockPreserve, ...units])];
+}
+
+export function store(value: Aml, target: Aml): Aml {
+  return [Op.store, ...value, ...target];
+}
+
+export function and(a: Aml, b: Aml): Aml {
+  const noTarget = 0;
+  return [Op.and, ...a, ...b, noTarget];
+}
+
+export function when(condition: Aml, terms: readonly Aml[]): Aml {
+  return [Op.if, ...withLength([...condition, ...terms.flat()])];
+}
+
+export function notify(object: string, value: number): Aml {
+  return [Op.notify, ...namePath(object), ...integer(value)];
 }
 
 /** A compressed EISA ID, like `PNP0A08`: three letters of 5 bits and four hexadecimal digits, big-endian. */

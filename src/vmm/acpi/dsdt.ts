@@ -1,8 +1,11 @@
 /** The DSDT: the PCI host bridge with its windows and interrupts, the devices on the board, and how to switch off. */
+
+import { HOTPLUG_PORTS } from '../devices/pci-hotplug.js';
 import { PM_PORTS, SLEEP_TYPE_S5 } from '../devices/power-management.js';
 import { UART_PORTS } from '../devices/serial/index.js';
 import { ECAM, Gsi, PCI_MEMORY, PCI_MEMORY_64, PCI_PORTS, Port } from '../layout.js';
 import { type Aml, device, eisaId, integer, name, packageOf, scope } from './aml.js';
+import { hotplugEvent, hotplugSlots } from './hotplug-slots.js';
 import { busNumbers, ioPorts, ioWindow, isaIrq, memoryWindow, memoryWindow64, resources } from './resources.js';
 
 const ANY_FUNCTION = 0xffff;
@@ -10,7 +13,7 @@ const ANY_FUNCTION = 0xffff;
 /** The terms of the table. */
 export function dsdtTerms(hasSerial: boolean): Aml {
   const devices = [hostBridge(), motherboard(), clock(), ...(hasSerial ? [serialPort()] : [])];
-  return [...scope('\\_SB', devices), ...softOff()];
+  return [...scope('\\_SB', devices), ...hotplugEvent(), ...softOff()];
 }
 
 function hostBridge(): Aml {
@@ -22,6 +25,7 @@ function hostBridge(): Aml {
     name('_SEG', integer(0)),
     name('_CRS', resources(bridgeResources())),
     name('_PRT', interruptRoutes()),
+    ...hotplugSlots(),
   ]);
 }
 
@@ -46,9 +50,10 @@ function interruptRoutes(): Aml {
   return packageOf(routes);
 }
 
-/** What is taken and belongs to no device: the ACPI registers, and ECAM as PCI Firmware 3.3, 4.1.2 wants it. */
+/** What is taken and belongs to no device: registers of ACPI and of hotplug, and ECAM as PCI Firmware 3.3, 4.1.2 wants it. */
 function motherboard(): Aml {
-  const taken = [ioPorts(Port.powerManagement, PM_PORTS), memoryWindow(ECAM)];
+  const ports = [ioPorts(Port.powerManagement, PM_PORTS), ioPorts(Port.hotplug, HOTPLUG_PORTS)];
+  const taken = [...ports, memoryWindow(ECAM)];
   return device('MB', [name('_HID', eisaId('PNP0C02')), name('_CRS', resources(taken))]);
 }
 

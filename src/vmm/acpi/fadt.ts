@@ -37,9 +37,12 @@ export function fadt(dsdt: number, facs: number): Uint8Array {
   put(56, 4, Port.powerManagement + PmRegister.status);
   put(64, 4, Port.powerManagement + PmRegister.control);
   put(76, 4, Port.powerManagement + PmRegister.timer);
+  put(80, 4, Port.powerManagement + PmRegister.gpeStatus);
   put(88, 1, 4);
   put(89, 1, 2);
   put(91, 1, 4);
+  /* Bytes of general-purpose event block 0: status and enable. */
+  put(92, 1, 2);
   /* Worst-case latencies of C2 and C3: not supported. */
   put(96, 2, 101);
   put(98, 2, 1001);
@@ -53,5 +56,6 @@ export function fadt(dsdt: number, facs: number): Uint8Array {
   putPorts(148, Port.powerManagement + PmRegister.status, 32, Access.word);
   putPorts(172, Port.powerManagement + PmRegister.control, 16, Access.word);
   putPorts(208, Port.powerManagement + PmRegister.timer, 32, Access.dword);
+  putPorts(220, Port.powerManagement + PmRegister.gpeStatus, 16, Access.byte);
   return table('FACP', REVISION, [...body]);
 }

@@ -1,17 +1,32 @@
 /** A device of a machine that is switched on, and what its queues count. */
 import type { Memfd } from '../../native/index.js';
 import { type QueueFigure, QueueFigures } from '../../virtio/runner/index.js';
-import type { SlotOptions } from '../board/board.js';
+import type { SlotOptions } from '../board/board-slots.js';
+import type { Attachment } from './attachment.js';
 import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 import type { RemotePort } from './remote-regions.js';
 
-export interface DeviceFigures {
+/** A device of a machine, as people and programs name it. */
+export interface DeviceInfo {
+  /** Its `id`, or where that is not given its name. */
+  readonly id: string;
   readonly name: string;
   readonly attach: string;
   /** Device number on the PCI bus. */
   readonly slot: number;
+}
+
+export interface DeviceFigures extends DeviceInfo {
   /** By queue, as of its last kick or interrupt. Null where a vhost-user backend has the queues: it knows. */
   readonly queues: readonly QueueFigure[] | null;
+}
+
+export interface AttachedParts {
+  readonly slot: number;
+  readonly attachment: Attachment;
+  readonly figures: QueueFigures | null;
+  /** Ends all that is outside of the board, when the board has let go of the device. */
+  close(): Promise<void>;
 }
 
 export class AttachedDevice {
@@ -19,19 +34,32 @@ export class AttachedDevice {
   /** Where its state is, named after its slot; null where that is part of the board's. */
   readonly state: RemotePort | null;
   readonly #spec: DeviceSpec;
-  readonly #figures: QueueFigures | null;
+  readonly #parts: AttachedParts;
 
-  constructor(spec: DeviceSpec, slot: SlotOptions, figures: QueueFigures | null, state: RemotePort | null) {
+  constructor(spec: DeviceSpec, parts: AttachedParts) {
+    const { slot, attachment } = parts;
     this.#spec = spec;
-    this.slot = slot;
-    this.#figures = figures;
-    this.state = state === null ? null : { ...state, name: `slot ${slot.slot}` };
+    this.#parts = parts;
+    this.slot = { slot, ...attachment.slot };
+    this.state = attachment.state === undefined ? null : { ...attachment.state, name: `slot ${slot}` };
+  }
+
+  get info(): DeviceInfo {
+    return deviceInfo(this.#spec, this.slot.slot);
   }
 
   figures(): DeviceFigures {
-    const { name, attach } = this.#spec;
-    return { name, attach, slot: this.slot.slot, queues: this.#figures?.read() ?? null };
+    return { ...this.info, queues: this.#parts.figures?.read() ?? null };
   }
+
+  /** The board has let go of it, or is gone. */
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+}
+
+export function deviceInfo({ id, name, attach }: DeviceSpec, slot: number): DeviceInfo {
+  return { id: id ?? name, name, attach, slot };
 }
 
 /** Null for queues that are not this machine's. */

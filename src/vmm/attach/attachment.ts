@@ -4,7 +4,7 @@ import type { GuestMemory } from '../../memory/index.js';
 import type { IoregionError, Memfd } from '../../native/index.js';
 import type { GsiRoutes } from '../../virtio/interrupt/index.js';
 import type { FunctionModuleOptions } from '../../virtio/pci/index.js';
-import type { SlotOptions } from '../board/board.js';
+import type { SlotOptions } from '../board/board-slots.js';
 import type { DeviceSpec } from './device-spec.js';
 import type { RemotePort } from './remote-regions.js';
 

@@ -26,6 +26,8 @@ export const DEVICE_POLICIES = ['all-ones', 'stop', 'restart'] as const satisfie
 
 /** Where a device runs, and how its threads do. The defaults suit a small host. */
 export interface Placement {
+  /** What the device is called when it is unplugged, and in events; no other may have it. Default: its name, like `blk disk.img`. */
+  readonly id?: string;
   /** Default `inline`. */
   readonly attach?: Attach;
   /** The host CPUs of its threads: that of the queues, and that of the registers where it is not the board's. Default: any. */

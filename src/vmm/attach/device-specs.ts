@@ -57,19 +57,21 @@ export function deviceSpecs({
 }
 
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
-function diskSpec({ attach, cpus, spinNs, policy, ...options }: DiskDescription): DeviceSpec {
-  const placement = { attach, cpus, spinNs, policy };
+function diskSpec({ id, attach, cpus, spinNs, policy, ...options }: DiskDescription): DeviceSpec {
+  const placement = { id, attach, cpus, spinNs, policy };
   const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), deviceType: DeviceType.block };
   if (attach?.startsWith(VHOST_USER)) return made;
   return { ...made, check: async () => await BlockDevice.open(options).close() };
 }
 
-function netSpec({ attach, cpus, spinNs, policy, ...options }: NetDescription): DeviceSpec {
-  return spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, { attach, cpus, spinNs, policy });
+function netSpec({ id, attach, cpus, spinNs, policy, ...options }: NetDescription): DeviceSpec {
+  const placement = { id, attach, cpus, spinNs, policy };
+  return spec('net', options.tap, options, 2 * (options.queuePairs ?? 1) + 1, placement);
 }
 
-function consoleSpec({ attach, cpus, spinNs, policy, ...options }: PlainConsoleOptions & Placement): DeviceSpec {
-  return spec('console', 'console', options, consoleQueues(options), { attach, cpus, spinNs, policy });
+function consoleSpec({ id, attach, cpus, spinNs, policy, ...options }: PlainConsoleOptions & Placement): DeviceSpec {
+  const placement = { id, attach, cpus, spinNs, policy };
+  return spec('console', 'console', options, consoleQueues(options), placement);
 }
 
 /** What a placement leaves open is undefined, or missing. */
@@ -80,12 +82,12 @@ function spec(
   name: string,
   options: unknown,
   queues: number,
-  { attach = 'inline', cpus, spinNs, policy }: Placed,
+  { id, attach = 'inline', cpus, spinNs, policy }: Placed,
 ): DeviceSpec {
   const device = { module: moduleOf(kind), options };
   const own = { isBuiltIn: true, device, attach } as const;
   const threads = { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
-  const ending = policy === undefined ? {} : { policy };
+  const ending = { ...(policy === undefined ? {} : { policy }), ...(id === undefined ? {} : { id }) };
   return { name: `${kind} ${name}`, ...own, queues, configLength: ConfigLength[kind], ...threads, ...ending };
 }
 

@@ -14,7 +14,7 @@ import { AttachedDevice, figuresFile } from './attached-device.js';
 import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
 import { type DevicePolicy, type DeviceSpec, VHOST_USER } from './device-spec.js';
 
-export type { AttachedDevice, DeviceFigures } from './attached-device.js';
+export { type AttachedDevice, type DeviceFigures, type DeviceInfo, deviceInfo } from './attached-device.js';
 export {
   type Attach,
   type CustomDeviceOptions,
@@ -24,6 +24,7 @@ export {
   type Placement,
 } from './device-spec.js';
 export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDescription } from './device-specs.js';
+export { type PlugDescription, plugSpec } from './plug-description.js';
 export type { RemotePort } from './remote-regions.js';
 
 const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
@@ -44,31 +45,63 @@ export interface MachineContext extends Pick<AttachContext, 'vm' | 'memory' | 'r
 }
 
 /**
- * Attaches the devices in the slots from 1 on; `closing` gets what must happen at the end.
- * @throws what the devices throw
+ * Attaches the devices in their slots, with BARs where firmware would place them.
+ * @throws what the devices throw; nothing is attached then
  */
 export async function attachDevices(
-  specs: readonly DeviceSpec[],
-  { onFailure, ...context }: MachineContext,
-  closing: (() => Promise<void>)[],
+  specs: ReadonlyMap<number, DeviceSpec>,
+  context: MachineContext,
 ): Promise<AttachedDevice[]> {
   const allocator = new BarAllocator();
   const attached: AttachedDevice[] = [];
-  for (const [index, spec] of specs.entries()) {
-    const { queues, configLength } = spec;
-    const bars = allocator.place(functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false }));
-    const pinGsi = index < Gsi.pciCount ? Gsi.firstPci + index : undefined;
-    const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
-    const failed = (error: IoregionError): void => onFailure(error, spec.policy ?? 'all-ones');
-    const file = figuresFile(spec);
-    const figures = file === null ? null : QueueFigures.open(file.number, queues);
-    closing.push(async () => {
-      figures?.close();
-      file?.close();
-    });
-    const attachment = await attach(spec, { ...context, bars, pinGsi, figures: file, onFailure: failed });
-    closing.push(() => attachment.close());
-    attached.push(new AttachedDevice(spec, { slot: index + 1, ...attachment.slot }, figures, attachment.state ?? null));
+  try {
+    for (const [slot, spec] of specs)
+      attached.push(await attachDevice(spec, slot, allocator.place(barsOf(spec)), context));
+    return attached;
+  } catch (error) {
+    await closeDevices(attached);
+    throw error;
   }
-  return attached;
+}
+
+/** In the opposite order; where one fails, the others are closed all the same. @throws what the first of them throws */
+export async function closeDevices(devices: readonly AttachedDevice[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const device of devices.toReversed()) await device.close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** `bars`: by number; those that are not named are for the guest to place. @throws what the device throws; nothing is left then */
+export async function attachDevice(
+  spec: DeviceSpec,
+  slot: number,
+  bars: AttachContext['bars'],
+  { onFailure, ...context }: MachineContext,
+): Promise<AttachedDevice> {
+  const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
+  const failed = (error: IoregionError): void => onFailure(error, spec.policy ?? 'all-ones');
+  const file = figuresFile(spec);
+  const figures = file === null ? null : QueueFigures.open(file.number, spec.queues);
+  const closeFigures = (): void => {
+    figures?.close();
+    file?.close();
+  };
+  try {
+    const placed = { bars, pinGsi: pinOf(slot), figures: file, onFailure: failed };
+    const attachment = await attach(spec, { ...context, ...placed });
+    const close = (): Promise<void> => attachment.close().finally(closeFigures);
+    return new AttachedDevice(spec, { slot, attachment, figures, close });
+  } catch (error) {
+    closeFigures();
+    throw error;
+  }
+}
+
+const barsOf = (spec: DeviceSpec) => {
+  const { queues, configLength } = spec;
+  return functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false });
+};
+
+function pinOf(slot: number): number | undefined {
+  return slot <= Gsi.pciCount ? Gsi.firstPci + slot - 1 : undefined;
 }

@@ -1,25 +1,45 @@
 /** The board as a module: on the Worker of the only vCPU, or on a thread of its own that several vCPUs reach. */
 import type { DeviceContext, RegisterDevice } from '../../ioregion/device.js';
 import { RegisterBus } from '../../ioregion/inline/register-bus.js';
-import { StatePort, type Suspendable } from '../../virtio/state/index.js';
+import { StatePort } from '../../virtio/state/index.js';
 import { answerState, type StateQuestion } from '../snapshot/state-question.js';
 import { BOARD_STATE, type Board, type BoardOptions, createBoard } from './board.js';
+import type { SlotQuestion } from './board-question.js';
 
 /** Of this module, for Workers. */
 export const BOARD_MODULE: string = import.meta.url;
 
-/** Answers the questions of a `BoardOnVcpu`. */
+/** Answers the questions of a `BoardOnVcpu`, and about slots. */
 class BoardBus extends RegisterBus {
-  readonly #state: Suspendable;
+  readonly #board: Board;
 
-  constructor({ places, state }: Board) {
-    super(places);
-    this.#state = state;
+  constructor(board: Board) {
+    super(board.places);
+    this.#board = board;
   }
 
   ask(question: unknown): Promise<unknown> {
-    return answerState(this.#state, question as StateQuestion);
+    return answer(this.#board, question as StateQuestion | SlotQuestion);
   }
+}
+
+/** For a board on a thread of its own. */
+class BoardPort extends StatePort {
+  readonly #board: Board;
+
+  constructor(board: Board) {
+    super(board.state);
+    this.#board = board;
+  }
+
+  ask(question: unknown): Promise<unknown> {
+    return answer(this.#board, question as SlotQuestion);
+  }
+}
+
+function answer(board: Board, question: StateQuestion | SlotQuestion): Promise<unknown> {
+  if (question.op === 'plug' || question.op === 'want' || question.op === 'release') return board.answer(question);
+  return answerState(board.state, question);
 }
 
 /** The exit handler of a machine with one vCPU. */
@@ -42,9 +62,9 @@ export async function createBoardRegion(
 ): Promise<RegisterDevice> {
   const made = boards.get(instance) ?? createBoard(board);
   boards.set(instance, made);
-  const { places, state } = await made;
-  if (region === BOARD_STATE.name) return new StatePort(state);
-  const found = places.find(({ name }) => name === region);
+  const opened = await made;
+  if (region === BOARD_STATE.name) return new BoardPort(opened);
+  const found = opened.places.find(({ name }) => name === region);
   if (found === undefined) throw new RangeError(`a board has no region "${region}"`);
   return found.device;
 }

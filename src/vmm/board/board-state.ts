@@ -13,6 +13,7 @@ export interface BoardParts {
   readonly config: SavedPart;
   readonly reset: SavedPart;
   readonly power: SavedPart;
+  readonly hotplug: SavedPart;
   readonly cmos: SavedPart;
 }
 

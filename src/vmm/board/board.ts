@@ -1,41 +1,24 @@
 /** The devices of a PC that are not virtio, and the PCI bus with those that are: what answers a guest's accesses. */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
-import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import { Interrupts } from '../../kvm/interrupts.js';
-import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
-import { createFunction, type FunctionModuleOptions, VirtioPciFunction } from '../../virtio/pci/index.js';
 import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
 import { STATE_PORT_BYTES, type Suspendable } from '../../virtio/state/index.js';
 import { Cmos } from '../devices/cmos.js';
 import { DebugExit } from '../devices/debug-exit.js';
 import { gsiLine } from '../devices/irq-line.js';
 import { KeyboardController } from '../devices/keyboard-controller.js';
-import { PM_PORTS, PowerManagement } from '../devices/power-management.js';
+import { HOTPLUG_PORTS, PciHotplug } from '../devices/pci-hotplug.js';
+import { Gpe, PM_PORTS, PowerManagement } from '../devices/power-management.js';
 import { ResetControl } from '../devices/reset-control.js';
 import { openUart, type SharedSerial, UART_PORTS } from '../devices/serial/index.js';
 import { ALL_PORTS, ECAM, Gsi, PCI_MEMORY, PCI_MEMORY_64, PCI_PORTS, Port, type Range } from '../layout.js';
 import { createMeters, metered, type SharedMeters, tallied } from '../metrics/region-meters.js';
-import {
-  CONFIG_PORTS,
-  ConfigPorts,
-  Ecam,
-  type ForwardedFunction,
-  openForwardedFunction,
-  PCI_SLOTS,
-  PciBus,
-  type PciFunction,
-} from '../pci/index.js';
+import { CONFIG_PORTS, ConfigPorts, Ecam, PCI_SLOTS, PciBus } from '../pci/index.js';
+import { answerSlot, type SlotAnswer, type SlotQuestion } from './board-question.js';
+import { BoardSlots, type SlotOptions, slotMeter } from './board-slots.js';
 import { type BoardParts, BoardState } from './board-state.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
-
-/** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
-export interface SlotOptions {
-  readonly slot: number;
-  readonly here?: FunctionModuleOptions;
-  readonly elsewhere?: ForwardedFunction;
-  readonly vhostUser?: VhostUserFunctionOptions;
-}
 
 /** Plain data: the board is made on the thread that serves it. Descriptors stay those of the machine. */
 export interface BoardOptions {
@@ -74,46 +57,35 @@ export interface Board {
   /** In the order of BOARD_PLACES. */
   readonly places: readonly BoardPlace[];
   readonly state: Suspendable;
+  /** Does not reject. */
+  answer(question: SlotQuestion): Promise<SlotAnswer>;
 }
 
 /** @throws what the devices of its slots throw */
 export async function createBoard(options: BoardOptions): Promise<Board> {
   const bus = new PciBus();
   const { meters } = options;
-  const made = await Promise.all(options.slots.map(functionOf));
-  const functions = new Map<number, Suspendable>();
-  for (const [index, { slot }] of options.slots.entries()) {
-    const one = made[index]!;
-    bus.plug(slot, meteredFunction(meters, slot, one));
-    if (one instanceof VirtioPciFunction) functions.set(slot, one);
-  }
-  const { map, parts } = ports(options, bus);
+  const slots = new BoardSlots(bus, meters);
+  await slots.plugAll(options.slots);
+  const { map, parts } = ports(options, bus, slots);
   const devices = [
     map,
-    metered(meters, 'pci-ecam', new Ecam(bus)),
+    closing(metered(meters, 'pci-ecam', new Ecam(bus)), slots),
     bus.window('mmio', PCI_MEMORY.start),
     bus.window('mmio', PCI_MEMORY_64.start),
   ];
   const places = BOARD_PLACES.map((one, index) => ({ ...one, device: tallied(meters, one.name, devices[index]!) }));
-  return { places, state: new BoardState(parts, functions, bus) };
+  const state = new BoardState(parts, slots.suspendable, bus);
+  return { places, state, answer: (question) => answerSlot(slots, parts.hotplug, question) };
 }
 
-async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction | VirtioPciFunction> {
-  if (here !== undefined) return await createFunction(here, NO_CONTEXT);
-  if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
-  // Loaded for those that need it: half of the modules of a board would be its.
-  const { createVhostUserFunction } = await import('../../vhost-user/index.js');
-  return await createVhostUserFunction(vhostUser!, NO_CONTEXT);
-}
-
-/** Accesses to the BARs of a slot are counted apart: the name of its meter. */
-export const slotMeter = (slot: number): string => `pci slot ${slot}`;
-
-function meteredFunction(meters: SharedMeters, slot: number, pciFunction: PciFunction): PciFunction {
-  const regions = pciFunction.regions.map((region) => {
-    return { ...region, device: metered(meters, slotMeter(slot), region.device) };
-  });
-  return { config: pciFunction.config, regions, close: async () => await pciFunction.close?.() };
+/** With the service of configuration space the functions end. */
+function closing(device: RegisterDevice, slots: BoardSlots): RegisterDevice {
+  return {
+    read: (offset, size) => device.read(offset, size),
+    write: (offset, size, value) => device.write(offset, size, value),
+    close: () => slots.close(),
+  };
 }
 
 /** What is counted and timed: the devices behind the ports, configuration space, and the BARs of each slot. */
@@ -124,6 +96,7 @@ const METERED = [
   'cmos',
   'keyboard-controller',
   'debug-exit',
+  'pci-hotplug',
   'pci-ecam',
 ] as const;
 
@@ -132,8 +105,13 @@ export const createBoardMeters = (): SharedMeters => {
   return createMeters([...BOARD_PLACES.map(({ name }) => name), ...METERED, ...slots]);
 };
 
+interface BoardPorts {
+  readonly map: WindowMap;
+  readonly parts: BoardParts & { readonly hotplug: PciHotplug };
+}
+
 /** All ports; those in frequent use come first. */
-function ports(options: BoardOptions, bus: PciBus): { readonly map: WindowMap; readonly parts: BoardParts } {
+function ports(options: BoardOptions, bus: PciBus, slots: BoardSlots): BoardPorts {
   const { serial, meters } = options;
   const interrupts = new Interrupts({ number: options.vm });
   const signal = MachineSignal.open(options.signal);
@@ -151,14 +129,25 @@ function ports(options: BoardOptions, bus: PciBus): { readonly map: WindowMap; r
   const reset = new ResetControl(onReset);
   const config = new ConfigPorts(bus, reset);
   const cmos = new Cmos();
+  const hotplug = new PciHotplug({
+    onChange: () => power.raise(Gpe.hotplug),
+    onEject: (slot) => ejected(slots, signal, slot),
+  });
   const map = new WindowMap([
     ...(uart === null ? [] : [at('serial', Port.serial, UART_PORTS, uart)]),
     at('pci-config', Port.pciAddress, CONFIG_PORTS, config),
     { offset: PCI_PORTS.start, size: PCI_PORTS.end - PCI_PORTS.start, device: pciPorts },
     at('power-management', Port.powerManagement, PM_PORTS, power),
+    at('pci-hotplug', Port.hotplug, HOTPLUG_PORTS, hotplug),
     at('cmos', Port.cmos, 2, cmos),
     at('keyboard-controller', Port.keyboard, 1, new KeyboardController(onReset)),
     at('debug-exit', Port.debugExit, 4, new DebugExit((code) => signal.post('debug-exit', code))),
   ]);
-  return { map, parts: { serial: uart, config, reset, power, cmos } };
+  return { map, parts: { serial: uart, config, reset, power, hotplug, cmos } };
+}
+
+function ejected(slots: BoardSlots, signal: MachineSignal, slot: number): boolean {
+  const isOut = slots.eject(slot);
+  if (isOut) signal.postEjected(slot);
+  return isOut;
 }

@@ -1,4 +1,4 @@
-/** How a device of the board tells the machine's owner, on another thread, that the guest wants to end or start anew. */
+/** How a device of the board tells the machine's owner, on another thread, what the guest wants of its machine. */
 import { EventFd } from '../../native/index.js';
 
 /** `code`: what the guest wrote to the debug exit port. */
@@ -13,7 +13,8 @@ export interface SharedMachineSignal {
   readonly eventfd: number;
 }
 
-const Word = { kind: 0, code: 1, size: 2 } as const;
+const Word = { kind: 0, code: 1, ejected: 2, size: 3 } as const;
+const SLOTS = 32;
 /** Index 0 is no request. */
 const KINDS = [null, 'power-off', 'reset', 'debug-exit'] as const;
 
@@ -43,6 +44,18 @@ export class MachineSignal {
   post(kind: GuestRequest['kind'], code = 0): void {
     Atomics.compareExchange(this.#words, Word.code, 0, code);
     if (Atomics.compareExchange(this.#words, Word.kind, 0, KINDS.indexOf(kind)) === 0) this.#eventfd.signal();
+  }
+
+  /** The guest has taken the device out of a PCI slot. */
+  postEjected(slot: number): void {
+    Atomics.or(this.#words, Word.ejected, 1 << slot);
+    this.#eventfd.signal();
+  }
+
+  /** The slots whose device was taken out since the last call. */
+  takeEjected(): number[] {
+    const slots = Atomics.exchange(this.#words, Word.ejected, 0);
+    return Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => (slots & (1 << slot)) !== 0);
   }
 
   /** The request, which is forgotten; null where there is none. */

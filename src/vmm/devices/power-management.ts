@@ -1,12 +1,14 @@
-/** The fixed registers of ACPI (ACPI 6.5, 4.8.3): events, sleep control, the timer. In ACPI mode from the start. */
+/** The fixed registers of ACPI (ACPI 6.5, 4.8.3 and 4.8.4): events, sleep control, the timer, general-purpose events. In ACPI mode from the start. */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import { acquire, release } from '../../virtio/interrupt/shared-lock.js';
 import type { SavedFields } from '../../virtio/state/index.js';
 import type { IrqLine } from './irq-line.js';
 
 /** Offsets from the first port; sizes are those that the FADT tells. */
-export const PmRegister = { status: 0, enable: 2, control: 4, timer: 8 } as const;
-export const PM_PORTS = 12;
+export const PmRegister = { status: 0, enable: 2, control: 4, timer: 8, gpeStatus: 12, gpeEnable: 13 } as const;
+export const PM_PORTS = 14;
+/** Bits of general-purpose event block 0, which has eight. */
+export const Gpe = { hotplug: 1 } as const;
 /** What `_S5_` of the DSDT names for "soft off". */
 export const SLEEP_TYPE_S5 = 5;
 
@@ -20,7 +22,7 @@ const SLEEP_TYPE_MASK = 7;
 const TIMER_HZ = 3_579_545;
 const TIMER_MASK = 0xff_ffff;
 
-const Word = { lock: 0, status: 1, enable: 2, level: 3, size: 4 } as const;
+const Word = { lock: 0, status: 1, enable: 2, level: 3, gpeStatus: 4, gpeEnable: 5, size: 6 } as const;
 
 export interface PowerManagementOptions {
   readonly line: IrqLine;
@@ -49,6 +51,8 @@ export class PowerManagement implements RegisterDevice {
   read(offset: number, size: number): number {
     if (offset === PmRegister.timer && size === 4) return this.#timer();
     if (size === 4 && offset === PmRegister.status) return this.#word(Word.status) | (this.#word(Word.enable) << 16);
+    if (size === 1 && offset === PmRegister.gpeStatus) return this.#word(Word.gpeStatus);
+    if (size === 1 && offset === PmRegister.gpeEnable) return this.#word(Word.gpeEnable);
     if (size !== 2) return -1;
     if (offset === PmRegister.status) return this.#word(Word.status);
     if (offset === PmRegister.enable) return this.#word(Word.enable);
@@ -56,6 +60,7 @@ export class PowerManagement implements RegisterDevice {
   }
 
   write(offset: number, size: number, value: number): void {
+    if (size === 1) this.#writeEvents(offset, value);
     if (size !== 2) return;
     if (offset === PmRegister.status) this.#change(Word.status, (status) => status & ~value);
     else if (offset === PmRegister.enable) this.#change(Word.enable, () => value & ENABLE_BITS);
@@ -64,7 +69,8 @@ export class PowerManagement implements RegisterDevice {
 
   save(): unknown {
     const [status, enable] = [this.#word(Word.status), this.#word(Word.enable)];
-    return { status, enable, control: this.#control, timer: this.#timer() };
+    const [gpeStatus, gpeEnable] = [this.#word(Word.gpeStatus), this.#word(Word.gpeEnable)];
+    return { status, enable, gpeStatus, gpeEnable, control: this.#control, timer: this.#timer() };
   }
 
   /** The timer goes on where it was. @throws SavedStateError */
@@ -72,13 +78,27 @@ export class PowerManagement implements RegisterDevice {
     this.#timerOffset = saved.integer('timer', TIMER_MASK) - this.#timer();
     this.#control = saved.integer('control', 0xffff) & ~SLEEP_ENABLE;
     const [status, enable] = [saved.integer('status', 0xffff), saved.integer('enable', 0xffff)];
+    const [gpeStatus, gpeEnable] = [saved.integer('gpeStatus', 0xff), saved.integer('gpeEnable', 0xff)];
     this.#change(Word.enable, () => enable & ENABLE_BITS);
     this.#change(Word.status, (pressed) => pressed | status);
+    this.#change(Word.gpeEnable, () => gpeEnable);
+    this.#change(Word.gpeStatus, (raised) => raised | gpeStatus);
   }
 
   /** Asks the guest to shut down; from any thread. */
   pressPowerButton(): void {
     this.#change(Word.status, (status) => status | POWER_BUTTON);
+  }
+
+  /** A general-purpose event has happened; from any thread. */
+  raise(event: number): void {
+    this.#change(Word.gpeStatus, (status) => status | (1 << event));
+  }
+
+  /** General-purpose events have registers of a byte. */
+  #writeEvents(offset: number, value: number): void {
+    if (offset === PmRegister.gpeStatus) this.#change(Word.gpeStatus, (status) => status & ~value);
+    else if (offset === PmRegister.gpeEnable) this.#change(Word.gpeEnable, () => value);
   }
 
   #setControl(value: number): void {
@@ -101,7 +121,9 @@ export class PowerManagement implements RegisterDevice {
     acquire(this.#words, Word.lock);
     try {
       this.#words[at] = change(this.#words[at]!);
-      const level = (this.#words[Word.status]! & this.#words[Word.enable]!) === 0 ? 0 : 1;
+      const fixed = this.#words[Word.status]! & this.#words[Word.enable]!;
+      const general = this.#words[Word.gpeStatus]! & this.#words[Word.gpeEnable]!;
+      const level = (fixed | general) === 0 ? 0 : 1;
       if (level === this.#words[Word.level]) return;
       this.#words[Word.level] = level;
       this.#options.line.set(level === 1);

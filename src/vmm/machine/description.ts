@@ -1,7 +1,13 @@
 /** What a machine is made of. */
 
 import { cpus as hostCpus } from 'node:os';
-import { type DeviceDescriptions, type DeviceSpec, deviceSpecs } from '../attach/index.js';
+import {
+  type DeviceDescriptions,
+  type DeviceSpec,
+  deviceSpecs,
+  type PlugDescription,
+  plugSpec,
+} from '../attach/index.js';
 import type { SerialStreams } from '../devices/serial/index.js';
 import { MachineOptionError } from '../errors.js';
 import { LowMemory } from '../layout.js';
@@ -76,6 +82,13 @@ export function checkDescription(description: RestoreDescription, isRestored = f
     restarts: onReset === 'restart',
     devices,
   };
+}
+
+/** Of a device that is plugged in. @throws MachineOptionError */
+export function checkedSpec(description: PlugDescription): DeviceSpec {
+  const spec = plugSpec(description);
+  spec.cpus?.forEach(checkHostCpu);
+  return spec;
 }
 
 /** Before a thread finds out. */

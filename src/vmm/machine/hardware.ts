@@ -23,18 +23,27 @@ export interface Hardware {
   readonly kernel: LoadedKernel | null;
   readonly serial: SerialPort | null;
   readonly power: PowerManagement;
+  readonly signal: MachineSignal;
   readonly board: BoardOptions;
 }
 
+/** On a turn of the event loop. */
+export interface GuestWishes {
+  /** What the guest wants of its machine. */
+  readonly onRequest: (request: GuestRequest) => void;
+  /** It has taken devices out of these slots. */
+  readonly onEjected: (slots: readonly number[]) => void;
+}
+
 /**
- * Everything is disposed of by `undo`, in the opposite order. `onRequest` hears what the guest wants of its machine.
+ * Everything is disposed of by `undo`, in the opposite order.
  * @throws MachineFileError, KernelFormatError, GuestMemoryTooSmallError, KvmUnavailableError, KvmIoctlError
  */
 export function buildHardware(
   description: CheckedDescription,
   undo: Disposables,
   meters: SharedMeters,
-  onRequest: (request: GuestRequest) => void,
+  wishes: GuestWishes,
   isRestored: boolean,
 ): Hardware {
   const memory = undo.use(GuestMemory.create(description.memory));
@@ -50,9 +59,9 @@ export function buildHardware(
   const serial = streams === null ? null : new SerialPort(gsiLine(vm.interrupts, Gsi.serial), streams);
   undo.defer(() => serial?.close());
   const power = new PowerManagement({ line: gsiLine(vm.interrupts, Gsi.sci), onPowerOff: () => {} });
-  const signal = openSignal(undo, onRequest).share();
-  const shared = { meters, vm: vm.fd.number, serial: serial?.share() ?? null, signal, power: power.words };
-  return { kvm, vm, memory, kernel, serial, power, board: { ...shared, slots: [] } };
+  const signal = openSignal(undo, wishes);
+  const shared = { vm: vm.fd.number, serial: serial?.share() ?? null, signal: signal.share(), power: power.words };
+  return { kvm, vm, memory, kernel, serial, power, signal, board: { meters, ...shared, slots: [] } };
 }
 
 function load(description: CheckedDescription, memory: GuestMemory): LoadedKernel {
@@ -69,12 +78,13 @@ function load(description: CheckedDescription, memory: GuestMemory): LoadedKerne
   });
 }
 
-function openSignal(undo: Disposables, onRequest: (request: GuestRequest) => void): MachineSignal {
+function openSignal(undo: Disposables, { onRequest, onEjected }: GuestWishes): MachineSignal {
   const eventfd = undo.use(EventFd.create());
   const signal = MachineSignal.create(eventfd);
   undo.use(
     new FdWatch(eventfd, () => {
       const request = signal.take();
+      onEjected(signal.takeEjected());
       if (request !== null) onRequest(request);
     }),
   );

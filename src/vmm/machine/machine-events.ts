@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { VcpuExit } from '../../kvm/index.js';
 import type { IoregionError } from '../../native/index.js';
+import type { DeviceInfo } from '../attach/index.js';
 import type { MachineEnd } from './machine-end.js';
 
 export type MachineState = 'off' | 'starting' | 'running' | 'paused' | 'saving' | 'stopping';
@@ -13,6 +14,10 @@ export interface MachineEvents {
   end: [end: MachineEnd];
   /** A device is gone although the machine goes on, without it or by a power cycle. */
   failure: [failure: IoregionError];
+  /** A device is in its slot, and the guest has been told. */
+  plugged: [device: DeviceInfo];
+  /** The guest has let go of a device, of its own accord or because it was asked to, and all of it is closed. */
+  unplugged: [device: DeviceInfo];
   /** A vCPU left the guest for something that no device took: an access (which read as all ones), or why it stopped. */
   exit: [exit: VcpuExit, vcpu: number];
 }

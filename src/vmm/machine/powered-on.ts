@@ -1,6 +1,6 @@
 /** A machine that is switched on, and what saving and restoring it needs of it. */
 import type { KvmStats } from '../../kvm/index.js';
-import type { AttachedDevice, RemotePort } from '../attach/index.js';
+import type { AttachedDevice, DeviceSpec, RemotePort } from '../attach/index.js';
 import {
   BoardOnVcpu,
   deviceShape,
@@ -20,7 +20,7 @@ import type { CloseList } from './vcpus.js';
 export interface PoweredOn {
   readonly hardware: Hardware;
   readonly loops: readonly VcpuLoop[];
-  readonly devices: readonly AttachedDevice[];
+  readonly devices: { readonly attached: readonly AttachedDevice[] };
   readonly stats: readonly (KvmStats | null)[];
   readonly closing: CloseList;
   /** Null: the board is on the thread of the only vCPU. */
@@ -28,8 +28,12 @@ export interface PoweredOn {
 }
 
 /** What of a machine must be the same where it is restored. */
-export function shapeOf({ cpus, memory, serial, devices }: CheckedDescription): MachineShape {
-  return { cpus, memory, serial: serial !== null, devices: devices.map(deviceShape) };
+export function shapeOf(
+  { cpus, memory, serial }: CheckedDescription,
+  devices: ReadonlyMap<number, DeviceSpec>,
+): MachineShape {
+  const shapes = [...devices].map(([slot, spec]) => ({ slot, ...deviceShape(spec) }));
+  return { cpus, memory, serial: serial !== null, devices: shapes };
 }
 
 /** Of a machine whose vCPUs are paused. Its devices go on afterwards, whatever happens. */
@@ -51,7 +55,7 @@ async function resumeAll(targets: readonly StateTarget[]): Promise<void> {
 
 export async function withParts<T>(on: PoweredOn, use: (parts: MachineParts) => Promise<T>): Promise<T> {
   const { hardware, loops, devices, boardState } = on;
-  const states = [...devices.map(({ state }) => state), boardState];
+  const states = [...devices.attached.map(({ state }) => state), boardState];
   const remote = new RemoteTargets(states.filter((state) => state !== null));
   try {
     const board = boardState === null ? [new BoardOnVcpu(loops[0]!.vcpu)] : [];

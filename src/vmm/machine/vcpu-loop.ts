@@ -1,24 +1,32 @@
 /** One vCPU of a running machine: enters the guest again and again, until the machine ends. */
 
 import { RegionFailure } from '../../ioregion/index.js';
-import { describeExit, type Vcpu, type VcpuExit, type VcpuState } from '../../kvm/index.js';
+import { describeExit, type Vcpu, VcpuClosedError, type VcpuExit, type VcpuState } from '../../kvm/index.js';
 import { IoregionError } from '../../native/index.js';
 import { GuestStoppedError } from '../errors.js';
 import type { MachineEnd } from './machine-end.js';
 
 const SYSTEM_EVENT_RESET = 2;
 
+interface Question {
+  readonly question: unknown;
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
 export class VcpuLoop {
   readonly #vcpu: Vcpu;
   readonly #onExit: (exit: VcpuExit) => void;
   readonly #onEnd: (end: MachineEnd) => void;
   #ended = false;
-  /** While the machine is paused: who waits for this vCPU to be out of the guest. */
-  #gate: Promise<void> | null = null;
-  #open: () => void = () => {};
+  #paused = false;
+  /** Ends the wait of a vCPU that is paused. */
+  #wake: () => void = () => {};
   /** Nothing of the vCPU is outside of what KVM saves. */
   #settled = false;
+  /** Tells who waits for this vCPU to be out of the guest. */
   #atGate: () => void = () => {};
+  readonly #questions: Question[] = [];
   #running: Promise<void> = Promise.resolve();
 
   /** `onExit` hears of each exit that no device took. */
@@ -41,16 +49,24 @@ export class VcpuLoop {
     const arrived = new Promise<void>((resolve) => {
       this.#atGate = resolve;
     });
-    this.#gate = new Promise((resolve) => {
-      this.#open = resolve;
-    });
+    this.#paused = true;
     this.#vcpu.kick();
     await Promise.race([arrived, this.#running]);
   }
 
   resume(): void {
-    this.#gate = null;
-    this.#open();
+    this.#paused = false;
+    this.#wake();
+  }
+
+  /** What the exit handler of this vCPU answers, between two runs of the guest. Rejects also where the vCPU ends before. */
+  ask(question: unknown): Promise<unknown> {
+    if (this.#ended) return Promise.reject(new VcpuClosedError(this.#vcpu.id));
+    return new Promise((resolve, reject) => {
+      this.#questions.push({ question, resolve, reject });
+      this.#vcpu.kick();
+      this.#wake();
+    });
   }
 
   /** Leaves the guest for good, and ends the thread. */
@@ -67,19 +83,25 @@ export class VcpuLoop {
     } catch (error) {
       if (!this.#ended) this.#end({ reason: 'failed', error: toIoregionError(this.#vcpu.id, error) });
     }
+    for (const { reject } of this.#questions.splice(0)) reject(new VcpuClosedError(this.#vcpu.id));
   }
 
   async #step(): Promise<void> {
-    if (this.#gate !== null && this.#settled) {
-      this.#atGate();
-      await this.#gate;
-      return;
-    }
-    const exit = await (this.#gate === null ? this.#vcpu.run() : this.#vcpu.settle());
+    const asked = this.#questions.shift();
+    if (asked !== undefined) return await this.#vcpu.ask(asked.question).then(asked.resolve, asked.reject);
+    if (this.#paused && this.#settled) return await this.#wait();
+    const exit = await (this.#paused ? this.#vcpu.settle() : this.#vcpu.run());
     this.#settled = exit.reason === 'settled';
     if (!this.#settled) this.#onExit(exit);
     const end = endOf(exit, this.#vcpu);
     if (end !== null) this.#end(end);
+  }
+
+  #wait(): Promise<void> {
+    this.#atGate();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #end(end: MachineEnd): void {

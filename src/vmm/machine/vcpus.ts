@@ -5,6 +5,7 @@ import { socketpair } from '../../native/index.js';
 import type { RemotePort } from '../attach/index.js';
 import { BOARD_PLACES, BOARD_STATE } from '../board/board.js';
 import { BOARD_MODULE } from '../board/board-module.js';
+import type { BoardLink } from '../board/board-question.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
 import { prepareVcpu } from '../cpu/index.js';
 import { BOARD } from '../snapshot/index.js';
@@ -18,11 +19,14 @@ export interface CreatedVcpus {
   readonly vcpus: readonly Vcpu[];
   /** Of the board, where it is not on the thread of the only vCPU. */
   readonly boardState: RemotePort | null;
+  /** The way to the thread of the board, where that is not the only vCPU's. */
+  readonly boardLink: BoardLink | null;
 }
 
 interface BoardPlacement {
   readonly attach: VcpuOptions;
   readonly state: RemotePort | null;
+  readonly link: BoardLink | null;
 }
 
 /**
@@ -34,7 +38,8 @@ export async function createVcpus(
   hardware: Hardware,
   closing: CloseList,
 ): Promise<CreatedVcpus> {
-  const { attach, state } = description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
+  const { attach, state, link } =
+    description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
   const indices = Array.from({ length: description.cpus }, (_, index) => index);
   const settled = await Promise.allSettled(
     indices.map((index) => createVcpu(hardware, index, attach, description, closing)),
@@ -43,7 +48,7 @@ export async function createVcpus(
   if (failed !== undefined) throw failed.reason;
   const vcpus = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   if (hardware.kernel !== null) prepare(vcpus, hardware, hardware.kernel);
-  return { vcpus, boardState: state };
+  return { vcpus, boardState: state, boardLink: link };
 }
 
 async function createVcpu(
@@ -61,7 +66,8 @@ async function createVcpu(
 
 /** A single vCPU has the board on its own thread: an access costs no hand-over. */
 function boardOnVcpu({ board }: Hardware): BoardPlacement {
-  return { attach: { exitHandler: { module: BOARD_MODULE, factory: 'createBoardBus', options: board } }, state: null };
+  const exitHandler = { module: BOARD_MODULE, factory: 'createBoardBus', options: board };
+  return { attach: { exitHandler }, state: null, link: null };
 }
 
 const BOARD_REGIONS = [...BOARD_PLACES, BOARD_STATE];
@@ -85,6 +91,7 @@ async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<B
     return {
       attach: { dispatcher },
       state: { name: BOARD, dispatcher: dispatcher.id, address: BOARD_STATE.address },
+      link: server,
     };
   } finally {
     here.close();

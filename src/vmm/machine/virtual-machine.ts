@@ -2,19 +2,28 @@
 import { KvmStats, type Vcpu, type VcpuExit } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import { attachDevices, checkDevices, type DeviceFigures, type DevicePolicy } from '../attach/index.js';
+import {
+  checkDevices,
+  type DeviceFigures,
+  type DeviceInfo,
+  type DevicePolicy,
+  type PlugDescription,
+} from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
-import { checkSameMachine, OpenSnapshot, restoreMachine, type SnapshotSize } from '../snapshot/index.js';
+import { type MachineShape, OpenSnapshot, placeDevices, restoreMachine, type SnapshotSize } from '../snapshot/index.js';
+import type { UnplugOptions } from './departures.js';
 import {
   type CheckedDescription,
   checkDescription,
+  checkedSpec,
   type MachineDescription,
   type RestoreDescription,
 } from './description.js';
+import { DeviceBay, type PlugOptions } from './device-bay.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
 import { MachineEmitter, type MachineState } from './machine-events.js';
@@ -47,6 +56,7 @@ export class VirtualMachine extends MachineEmitter {
   readonly #description: CheckedDescription;
   readonly #counts = new ExitCounts();
   readonly #meters = createBoardMeters();
+  readonly #bay: DeviceBay;
   #startMs = 0;
   /** What was counted until the machine was switched off. */
   #last: PowerOnCounts = { kvm: [], devices: [] };
@@ -61,6 +71,11 @@ export class VirtualMachine extends MachineEmitter {
   constructor(description: MachineDescription) {
     super();
     this.#description = checkDescription(description, RESTORED in description);
+    this.#bay = new DeviceBay(this.#description.devices, {
+      plugged: (device) => this.tell('plugged', device),
+      unplugged: (device) => this.tell('unplugged', device),
+      failed: (error) => this.#report(error as IoregionError),
+    });
   }
 
   /**
@@ -78,7 +93,7 @@ export class VirtualMachine extends MachineEmitter {
       const { memory, cpus } = snapshot.machine;
       const restored = { memory, cpus, ...description, [RESTORED]: true } as MachineDescription;
       const machine = new VirtualMachine(restored);
-      checkSameMachine(snapshot.machine, shapeOf(machine.#description));
+      machine.#bay.arrange(placeDevices(snapshot.machine, machine.#shape, machine.#description.devices));
       await machine.#begin(snapshot, options);
       return machine;
     } finally {
@@ -127,7 +142,10 @@ export class VirtualMachine extends MachineEmitter {
   async pause(): Promise<void> {
     this.#require('pause', 'running');
     this.#enter('paused');
-    await Promise.all(this.#on!.loops.map((loop) => loop.pause()));
+    const { loops, hardware } = this.#on!;
+    await Promise.all(loops.map((loop) => loop.pause()));
+    this.#bay.ejected(hardware.signal.takeEjected());
+    await this.#bay.idle();
   }
 
   /** @throws MachineStateError where it is not paused */
@@ -153,7 +171,7 @@ export class VirtualMachine extends MachineEmitter {
     this.#enter('saving');
     const on = this.#on!;
     try {
-      return await saveTo(path, on, shapeOf(this.#description));
+      return await saveTo(path, on, this.#shape);
     } finally {
       if (this.#on === on) {
         this.#enter('paused');
@@ -190,6 +208,31 @@ export class VirtualMachine extends MachineEmitter {
     this.#on!.hardware.power.pressPowerButton();
   }
 
+  /** The devices that the machine has now, by slot; while it is off, those it will start with. */
+  get devices(): readonly DeviceInfo[] {
+    return this.#bay.infos;
+  }
+
+  /**
+   * Puts a device into the lowest free PCI slot, and tells the guest; resolves then. It stays over resets.
+   * @throws MachineStateError where the machine does not run, MachineOptionError, DeviceIdError, BusFullError, PlugError, and what the
+   * device throws: nothing of it is left then
+   */
+  async plug(description: PlugDescription, options: PlugOptions = {}): Promise<DeviceInfo> {
+    this.#require('plug a device in', 'running');
+    return await this.#bay.plug(checkedSpec(description), options);
+  }
+
+  /**
+   * Asks the guest to let go of a device; resolves when it has, and all of the device is closed. A reset in between takes it too.
+   * @throws MachineStateError where the machine does not run, DeviceIdError; UnplugTimeoutError, or the reason of the signal: the guest
+   * still has the device, and may let go of it later
+   */
+  async unplug(id: string, options: UnplugOptions = {}): Promise<void> {
+    this.#require('unplug a device', 'running');
+    await this.#bay.unplug(id, options);
+  }
+
   /** What has been counted since the machine was made; `kvm` and `devices` since it was switched on the last time. */
   metrics(): MachineMetrics {
     const { memory: guestMemoryBytes } = this.#description;
@@ -205,19 +248,24 @@ export class VirtualMachine extends MachineEmitter {
     const undo = new Disposables();
     closing.push(async () => undo[Symbol.dispose]());
     try {
-      await checkDevices(this.#description.devices);
+      await checkDevices([...this.#bay.specs.values()]);
       const isRestored = snapshot !== null;
-      const onRequest = (request: GuestRequest): void => this.#onRequest(request);
-      const hardware = buildHardware(this.#description, undo, this.#meters, onRequest, isRestored);
+      const wishes = {
+        onRequest: (request: GuestRequest): void => this.#onRequest(request),
+        onEjected: (slots: readonly number[]): void => this.#bay.ejected(slots),
+      };
+      const hardware = buildHardware(this.#description, undo, this.#meters, wishes, isRestored);
       await snapshot?.loadMemory(hardware.memory);
-      const devices = await attachDevices(this.#description.devices, this.#attachContext(hardware), closing);
-      const slots = devices.map(({ slot }) => slot);
+      await this.#bay.powerOn(this.#attachContext(hardware));
+      closing.push(() => this.#bay.powerOff());
+      const slots = this.#bay.attached.map(({ slot }) => slot);
       const board = { ...hardware.board, slots };
-      const { vcpus, boardState } = await createVcpus(this.#description, { ...hardware, board }, closing);
+      const { vcpus, boardState, boardLink } = await createVcpus(this.#description, { ...hardware, board }, closing);
       const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
       for (const one of stats) closing.push(async () => one?.close());
       const loops = vcpus.map((vcpu) => this.#loopOf(vcpu));
-      const on = { hardware, loops, devices, stats, closing, boardState };
+      this.#bay.connect(boardLink ?? loops[0]!);
+      const on = { hardware, loops, devices: this.#bay, stats, closing, boardState };
       if (snapshot !== null) await restoreTo(on, snapshot);
       this.#on = on;
       this.#enter('running');
@@ -247,8 +295,16 @@ export class VirtualMachine extends MachineEmitter {
   #onDeviceFailure(error: IoregionError, policy: DevicePolicy): void {
     if (this.#on === null) return;
     if (policy === 'stop') return void this.#end({ reason: 'failed', error });
-    if (!this.tell('failure', error)) process.emitWarning(error);
+    this.#report(error);
     if (policy === 'restart') void this.reset().catch(() => {});
+  }
+
+  #report(error: IoregionError): void {
+    if (!this.tell('failure', error)) process.emitWarning(error);
+  }
+
+  get #shape(): MachineShape {
+    return shapeOf(this.#description, this.#bay.specs);
   }
 
   async #powerOff(): Promise<void> {
@@ -257,6 +313,7 @@ export class VirtualMachine extends MachineEmitter {
     const { loops, closing } = on;
     this.#on = null;
     this.#last = countOf(on);
+    this.#bay.disconnect();
     try {
       await Promise.all(loops.map((loop) => loop.close()));
     } finally {
@@ -301,7 +358,7 @@ interface PowerOnCounts {
 
 function countOf({ stats, devices }: PoweredOn): PowerOnCounts {
   const kvm = stats.map((one) => one?.read() ?? null);
-  return { kvm, devices: devices.map((device) => device.figures()) };
+  return { kvm, devices: devices.attached.map((device) => device.figures()) };
 }
 
 /** Its devices run from here on, its vCPUs do not yet. */

@@ -17,11 +17,6 @@ export class Ecam implements RegisterDevice {
     return this.#bus.readConfig(slotOf(offset), functionOf(offset), registerOf(offset), size);
   }
 
-  /** With the service of configuration space the bus ends. */
-  close(): Promise<void> {
-    return this.#bus.close();
-  }
-
   write(offset: number, size: number, value: number): void {
     this.#bus.writeConfig(slotOf(offset), functionOf(offset), registerOf(offset), size, value);
   }

@@ -35,5 +35,6 @@ export function openForwardedFunction({ dispatcher, config, regions }: Forwarded
   return {
     config: new ForwardedDevice(caller, config),
     regions: regions.map((region) => ({ ...region, device: new ForwardedDevice(caller, region.address) })),
+    close: async () => caller.close(),
   };
 }

@@ -48,6 +48,20 @@ export class PciBus {
     this.#decode(slot);
   }
 
+  has(slot: number): boolean {
+    return this.#functions.has(slot);
+  }
+
+  /** Takes the function out of a slot: nothing of it is decoded from then on. Null where there is none that can be taken out. */
+  unplug(slot: number): PciFunction | null {
+    const pciFunction = this.#functions.get(slot);
+    if (slot === 0 || pciFunction === undefined) return null;
+    this.#functions.delete(slot);
+    this.#decodedOf.delete(slot);
+    this.#decode(slot);
+    return pciFunction;
+  }
+
   /** Finds again where all BARs are: of functions that have been restored. */
   decode(): void {
     for (const slot of this.#functions.keys()) this.#decode(slot);

@@ -1,12 +1,12 @@
 /** What a snapshot is of: `manifest.json`, written last and read first. Read as hostile input. */
 import { SavedFields, SavedStateError } from '../../virtio/state/index.js';
 import type { DeviceSpec } from '../attach/index.js';
-import { SnapshotFormatError, SnapshotMachineError } from './errors.js';
+import { SnapshotFormatError } from './errors.js';
 import type { SectionTable } from './sections.js';
 
 export const SNAPSHOT_FORMAT = 'ioregion-snapshot';
 /** Of the layout and the meaning of all files. Another version is refused. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 export const MAX_MANIFEST_BYTES = 2 ** 20;
 
 /** What must be the same where it is restored. */
@@ -15,14 +15,19 @@ export interface MachineShape {
   /** Bytes. */
   readonly memory: number;
   readonly serial: boolean;
-  /** By slot, from 1 on. */
-  readonly devices: readonly DeviceShape[];
+  /** By ascending slot. */
+  readonly devices: readonly PlacedShape[];
 }
 
 export interface DeviceShape {
   readonly kind: string;
   readonly queues: number;
   readonly configLength: number;
+}
+
+export interface PlacedShape extends DeviceShape {
+  /** Device number on the PCI bus, from 1 on. */
+  readonly slot: number;
 }
 
 export interface Manifest {
@@ -33,7 +38,11 @@ export interface Manifest {
 }
 
 /** The first word of a name is what the device is; the rest (a path, an interface) may be another one elsewhere. */
-export function deviceShape({ name, queues, configLength }: DeviceSpec): DeviceShape {
+export function deviceShape({
+  name,
+  queues,
+  configLength,
+}: Pick<DeviceSpec, 'name' | 'queues' | 'configLength'>): DeviceShape {
   return { kind: name.split(' ', 1)[0]!.slice(0, MAX_KIND), queues, configLength };
 }
 
@@ -71,31 +80,23 @@ function parseShape(saved: SavedFields): MachineShape {
     cpus: saved.integer('cpus', MAX_CPUS),
     memory: saved.integer('memory', MAX_MEMORY),
     serial: saved.boolean('serial'),
-    devices: saved.records('devices', count).map(parseDevice),
+    devices: parseDevices(saved.records('devices', count)),
   };
 }
 
-function parseDevice(saved: SavedFields): DeviceShape {
+/** Each slot once, in ascending order. */
+function parseDevices(records: readonly SavedFields[]): PlacedShape[] {
+  const devices = records.map(parseDevice);
+  for (const [index, { slot }] of devices.entries()) {
+    if (slot <= (devices[index - 1]?.slot ?? 0)) throw records[index]!.error('slot', 'is not behind the one before');
+  }
+  return devices;
+}
+
+function parseDevice(saved: SavedFields): PlacedShape {
   const kind = saved.any('kind');
   if (typeof kind !== 'string' || kind.length > MAX_KIND) throw saved.error('kind', 'is none');
   const queues = saved.integer('queues', MAX_QUEUES);
-  return { kind, queues, configLength: saved.integer('configLength', MAX_CONFIG) };
-}
-
-/** @throws SnapshotMachineError at the first difference */
-export function checkSameMachine(saved: MachineShape, here: MachineShape): void {
-  const differ = (what: string, of: unknown, is: unknown): void => {
-    if (of !== is) throw new SnapshotMachineError(`it has ${what} ${of}, this one ${is}`);
-  };
-  differ('number of vCPUs', saved.cpus, here.cpus);
-  differ('bytes of memory', saved.memory, here.memory);
-  differ('a serial port', saved.serial, here.serial);
-  differ('number of devices', saved.devices.length, here.devices.length);
-  for (const [index, device] of saved.devices.entries()) {
-    const other = here.devices[index]!;
-    const slot = `in slot ${index + 1}`;
-    differ(slot, device.kind, other.kind);
-    differ(`${slot} a number of queues`, device.queues, other.queues);
-    differ(`${slot} bytes of configuration`, device.configLength, other.configLength);
-  }
+  const slot = saved.integer('slot', MAX_DEVICES);
+  return { slot, kind, queues, configLength: saved.integer('configLength', MAX_CONFIG) };
 }

@@ -1,7 +1,23 @@
 /** ACPI tables as an operating system reads them: found from the RSDP, summed, in the forms of the specification. */
 import { GuestMemory } from 'ioregion/memory';
 import { afterAll, describe, expect, it } from 'vitest';
-import { device, eisaId, integer, name, packageOf, scope } from '#dist/src/vmm/acpi/aml.js';
+import {
+  and,
+  device,
+  dwordFields,
+  eisaId,
+  integer,
+  local,
+  method,
+  name,
+  notify,
+  packageOf,
+  portRegion,
+  reference,
+  scope,
+  store,
+  when,
+} from '#dist/src/vmm/acpi/aml.js';
 import { loadAcpi } from '#dist/src/vmm/acpi/tables.js';
 
 const memory = GuestMemory.create(2 ** 20, { backing: 'anonymous' });
@@ -58,6 +74,22 @@ describe('the ACPI tables', () => {
     expect([memory.readU32(fadt + 120), memory.readU8(fadt + 128)]).toEqual([0xcf9, 6]);
   });
 
+  it('name general-purpose event block 0: a byte of status and one of enable bits (FADT)', () => {
+    const fadt = tables.get('FACP')!;
+    expect([memory.readU32(fadt + 80), memory.readU8(fadt + 92)]).toEqual([0x60c, 2]);
+    expect([...memory.read(fadt + 220, 8)]).toEqual([1, 16, 0, 1, 0x0c, 6, 0, 0]);
+  });
+
+  it('have 31 slots that can be ejected, and a method for the event of hotplug (DSDT)', () => {
+    const dsdt = Number(memory.readU64(tables.get('FACP')! + 140));
+    const bytes = text(dsdt, memory.readU32(dsdt + 4));
+    expect(bytes.match(/S[01][0-9A-F]_._ADR/gs)).toHaveLength(31);
+    expect(bytes.match(/_EJ0/g)).toHaveLength(31);
+    expect(bytes.match(/_E01/g)).toHaveLength(1);
+    expect(bytes).toContain(String.fromCharCode(...notify('S1F', 1)));
+    expect(bytes).toContain(String.fromCharCode(...notify('S1F', 3)));
+  });
+
   it('name the base of ECAM (MCFG)', () => {
     expect(memory.readU64(tables.get('MCFG')! + 44)).toBe(0xe000_0000n);
   });
@@ -84,6 +116,24 @@ describe('AML', () => {
 
   it('refuses what is no name', () => {
     for (const wrong of ['', 'toolong', 'lower', '1ABC']) expect(() => name(wrong, integer(0))).toThrow(RangeError);
+  });
+
+  it('has paths of any number of segments', () => {
+    expect(reference('A')).toEqual([0x41, 0x5f, 0x5f, 0x5f]);
+    expect(reference('\\A.B').slice(0, 2)).toEqual([0x5c, 0x2e]);
+    expect(reference('\\A.B.C').slice(0, 3)).toEqual([0x5c, 0x2f, 3]);
+  });
+
+  it('has methods, registers among the ports, and what methods do with them', () => {
+    const a = reference('A');
+    expect(portRegion('A', 0x620, 12)).toEqual([0x5b, 0x80, ...a, 1, 0x0b, 0x20, 0x06, 0x0a, 12]);
+    expect(dwordFields('A', ['B'])).toEqual([0x5b, 0x81, 11, ...a, 3, ...reference('B'), 32]);
+    expect(store(a, local(1))).toEqual([0x70, ...a, 0x61]);
+    expect(when(and(local(0), integer(2)), [notify('A', 3)])).toEqual([
+      ...[0xa0, 13, 0x7b, 0x60, 0x0a, 2, 0],
+      ...[0x86, ...a, 0x0a, 3],
+    ]);
+    expect(method('A', 1, [store(a, a)], true)).toEqual([0x14, 15, ...a, 0x09, 0x70, ...a, ...a]);
   });
 
   it('nests', () => {

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { SavedFields, type Suspendable } from '#dist/src/virtio/state/index.js';
 import { BoardState } from '#dist/src/vmm/board/board-state.js';
 import { Cmos } from '#dist/src/vmm/devices/cmos.js';
+import { PciHotplug } from '#dist/src/vmm/devices/pci-hotplug.js';
 import { PowerManagement } from '#dist/src/vmm/devices/power-management.js';
 import { ResetControl } from '#dist/src/vmm/devices/reset-control.js';
 import { openUart, SerialPort } from '#dist/src/vmm/devices/serial/index.js';
@@ -22,6 +23,7 @@ function board(now = () => 0) {
   const config = new ConfigPorts(bus, reset);
   const power = new PowerManagement({ line, onPowerOff: () => {}, now });
   const cmos = new Cmos();
+  const hotplug = new PciHotplug({ onChange: () => {}, onEject: () => false });
   const one: Suspendable = {
     suspend: vi.fn(),
     quiet: true,
@@ -29,7 +31,7 @@ function board(now = () => 0) {
     restore: vi.fn(),
     resume: vi.fn(),
   };
-  const state = new BoardState({ serial, config, reset, power, cmos }, new Map([[3, one]]), bus);
+  const state = new BoardState({ serial, config, reset, power, hotplug, cmos }, new Map([[3, one]]), bus);
   return { levels, port, input, serial, config, power, cmos, one, state };
 }
 

@@ -30,6 +30,13 @@ class ScriptedVcpu {
     this.settles += 1;
     return Promise.resolve(this.settles === 1 ? { reason: 'KVM_EXIT_INTR' } : { reason: 'settled' });
   }
+  readonly asked: unknown[] = [];
+  async ask(question: unknown): Promise<unknown> {
+    if (this.#finish !== null) throw new Error('the guest runs');
+    this.asked.push(question);
+    if (question === 'fail') throw new Error('no answer');
+    return question;
+  }
   leave(exit: VcpuExit): void {
     this.#finish?.(exit);
     this.#finish = null;
@@ -104,6 +111,21 @@ describe('the loop of a vCPU', () => {
     running.resume();
     await vi.waitFor(() => expect(vcpu.runs).toBe(2));
     await running.close();
+  });
+
+  it('asks the board between two runs, and while it is paused', async () => {
+    const { vcpu, running } = loop();
+    expect(await Promise.all([running.ask(1), running.ask(2)])).toEqual([1, 2]);
+    await expect(running.ask('fail')).rejects.toThrow('no answer');
+    const before = vcpu.runs;
+    await running.pause();
+    expect(await running.ask(3)).toBe(3);
+    expect(vcpu.runs).toBeLessThanOrEqual(before + 1);
+    running.resume();
+    await vi.waitFor(() => expect(vcpu.runs).toBeGreaterThan(before));
+    await running.close();
+    await expect(running.ask(4)).rejects.toMatchObject({ code: 'ERR_IOREGION_VCPU_CLOSED' });
+    expect(vcpu.asked).toEqual([1, 2, 'fail', 3]);
   });
 
   it('can be closed while it is paused', async () => {

@@ -16,7 +16,7 @@ import fc from 'fast-check';
 import { GuestMemory } from 'ioregion/memory';
 import { VirtualMachine } from 'ioregion/vmm';
 import { describe, expect, test } from 'vitest';
-import { checkSameMachine, type MachineShape, OpenSnapshot, writeSnapshot } from '#dist/src/vmm/snapshot/index.js';
+import { type MachineShape, OpenSnapshot, placeDevices, writeSnapshot } from '#dist/src/vmm/snapshot/index.js';
 import { section } from '#dist/src/vmm/snapshot/sections.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
@@ -26,7 +26,7 @@ const machine: MachineShape = {
   cpus: 2,
   memory: 64 * MIB,
   serial: true,
-  devices: [{ kind: 'blk', queues: 1, configLength: 60 }],
+  devices: [{ slot: 1, kind: 'blk', queues: 1, configLength: 60 }],
 };
 const sections = new Map([
   ['board', Uint8Array.of(1, 2, 3)],
@@ -101,11 +101,14 @@ describe('a snapshot', () => {
 
   test.each([
     [{ format: 'qemu' }, 'something else'],
-    [{ version: 2 }, 'version 2; this program reads version 1'],
+    [{ version: 1 }, 'version 1; this program reads version 2'],
     [{ version: 'x'.repeat(99) }, 'version string;'],
     [{ machine: { ...machine, cpus: 65 } }, 'cpus'],
     [{ machine: { ...machine, memory: 2 ** 50 } }, 'memory'],
     [{ machine: { ...machine, devices: new Array(32).fill(machine.devices[0]) } }, 'slots'],
+    [{ machine: { ...machine, devices: [{ ...machine.devices[0], slot: 0 }] } }, 'slot'],
+    [{ machine: { ...machine, devices: [{ ...machine.devices[0], slot: 32 }] } }, 'slot'],
+    [{ machine: { ...machine, devices: new Array(2).fill(machine.devices[0]) } }, 'slot is not behind the one before'],
     [{ state: { bytes: 147, sha256: '', sections: [] } }, 'SHA-256'],
   ])('whose manifest says %j is refused', async (change, message) => {
     const path = await written();
@@ -149,18 +152,36 @@ describe('a snapshot', () => {
 });
 
 describe('the machine of a snapshot', () => {
-  const blk = machine.devices[0]!;
+  const blk = { name: 'blk disk.img', queues: 1, configLength: 60 };
+  const own = { ...machine, devices: [blk] };
   test.each([
     [{ cpus: 1 }, 'number of vCPUs 2, this one 1'],
     [{ memory: 32 * MIB }, 'bytes of memory'],
     [{ serial: false }, 'a serial port'],
     [{ devices: [] }, 'number of devices 1, this one 0'],
-    [{ devices: [{ ...blk, kind: 'net' }] }, 'in slot 1 blk, this one net'],
+    [{ devices: [{ ...blk, name: 'net tap0' }] }, 'in slot 1 blk, this one net'],
     [{ devices: [{ ...blk, queues: 2 }] }, 'in slot 1 a number of queues'],
     [{ devices: [{ ...blk, configLength: 1 }] }, 'bytes of configuration'],
   ])('is not one with %j', (change, message) => {
-    expect(() => checkSameMachine(machine, { ...machine, ...change })).toThrow(message);
-    expect(() => checkSameMachine(machine, { ...machine, ...change })).toThrow(coded('MACHINE'));
+    const here = { ...own, ...change };
+    expect(() => placeDevices(machine, here, here.devices)).toThrow(message);
+    expect(() => placeDevices(machine, here, here.devices)).toThrow(coded('MACHINE'));
+  });
+
+  test('has its devices in the slots that they were in: of each kind the first in the lowest', () => {
+    const shape = { queues: 1, configLength: 60 };
+    const devices = [
+      { slot: 2, kind: 'net', ...shape },
+      { slot: 5, kind: 'blk', ...shape },
+      { slot: 31, kind: 'blk', ...shape },
+    ];
+    const specs = ['blk a', 'blk b', 'net t'].map((name) => ({ name, ...shape }));
+    const placed = placeDevices({ ...machine, devices }, machine, specs);
+    expect([...placed].map(([slot, { name }]) => [slot, name])).toEqual([
+      [2, 'net t'],
+      [5, 'blk a'],
+      [31, 'blk b'],
+    ]);
   });
 
   test('is compared before anything is started', async () => {

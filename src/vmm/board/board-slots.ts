@@ -1,0 +1,94 @@
+/** The functions in the slots of a board's PCI bus, on the board's thread: made, put in while the guest runs, and taken out by it. */
+import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
+import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
+import { createFunction, type FunctionModuleOptions, VirtioPciFunction } from '../../virtio/pci/index.js';
+import type { Suspendable } from '../../virtio/state/index.js';
+import { metered, type SharedMeters } from '../metrics/region-meters.js';
+import { type ForwardedFunction, openForwardedFunction, type PciBus, type PciFunction } from '../pci/index.js';
+
+/** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
+export interface SlotOptions {
+  readonly slot: number;
+  readonly here?: FunctionModuleOptions;
+  readonly elsewhere?: ForwardedFunction;
+  readonly vhostUser?: VhostUserFunctionOptions;
+}
+
+/** Accesses to the BARs of a slot are counted apart: the name of its meter. */
+export const slotMeter = (slot: number): string => `pci slot ${slot}`;
+
+export class BoardSlots {
+  /** Those whose state is on this thread, by slot. */
+  readonly suspendable = new Map<number, Suspendable>();
+  readonly #bus: PciBus;
+  readonly #meters: SharedMeters;
+  /** Taken out, and not closed yet. */
+  readonly #leaving = new Map<number, PciFunction>();
+
+  constructor(bus: PciBus, meters: SharedMeters) {
+    this.#bus = bus;
+    this.#meters = meters;
+  }
+
+  /** @throws what the devices throw */
+  async plugAll(slots: readonly SlotOptions[]): Promise<void> {
+    const made = await Promise.all(slots.map(functionOf));
+    for (const [index, { slot }] of slots.entries()) this.#put(slot, made[index]!);
+  }
+
+  /** @throws what the device throws; RangeError where the slot is taken */
+  async plug(options: SlotOptions): Promise<void> {
+    const made = await functionOf(options);
+    try {
+      this.#put(options.slot, made);
+    } catch (error) {
+      await made.close?.();
+      throw error;
+    }
+  }
+
+  /** The guest reaches it no more, and it is to be released. False where there is nothing in the slot. */
+  eject(slot: number): boolean {
+    const taken = this.#bus.unplug(slot);
+    if (taken === null) return false;
+    this.suspendable.delete(slot);
+    this.#leaving.set(slot, taken);
+    return true;
+  }
+
+  has(slot: number): boolean {
+    return this.#bus.has(slot);
+  }
+
+  /** Ends the function that was taken out of the slot, with all that was in flight. Idempotent. */
+  async release(slot: number): Promise<void> {
+    const taken = this.#leaving.get(slot);
+    this.#leaving.delete(slot);
+    await taken?.close?.();
+  }
+
+  /** Ends all functions that are there, or leaving. */
+  async close(): Promise<void> {
+    await Promise.all([this.#bus.close(), ...[...this.#leaving.keys()].map((slot) => this.release(slot))]);
+  }
+
+  #put(slot: number, made: PciFunction | VirtioPciFunction): void {
+    this.#bus.plug(slot, meteredFunction(this.#meters, slot, made));
+    if (made instanceof VirtioPciFunction) this.suspendable.set(slot, made);
+  }
+}
+
+async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction | VirtioPciFunction> {
+  if (here !== undefined) return await createFunction(here, NO_CONTEXT);
+  if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
+  // Loaded for those that need it: half of the modules of a board would be its.
+  const { createVhostUserFunction } = await import('../../vhost-user/index.js');
+  return await createVhostUserFunction(vhostUser!, NO_CONTEXT);
+}
+
+function meteredFunction(meters: SharedMeters, slot: number, pciFunction: PciFunction): PciFunction {
+  const regions = pciFunction.regions.map((region) => {
+    return { ...region, device: metered(meters, slotMeter(slot), region.device) };
+  });
+  return { config: pciFunction.config, regions, close: async () => await pciFunction.close?.() };
+}
