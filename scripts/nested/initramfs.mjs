@@ -57,9 +57,10 @@ export function makeInitramfs(image, { kernel, modules, init }) {
   });
   writeFileSync(join(tree, 'init'), init);
   chmodSync(join(tree, 'init'), 0o755);
-  run('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > "${image}.new"`], { cwd: tree });
+  const made = `${image}.${process.pid}`; /* somebody else may make the same one */
+  run('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > "${made}"`], { cwd: tree });
   rmSync(tree, { recursive: true });
-  renameSync(`${image}.new`, image);
+  renameSync(made, image);
 }
 
 /** Makes the initramfs of a kernel in `directory`, unless it is there; returns its path. */

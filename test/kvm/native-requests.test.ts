@@ -5,7 +5,7 @@ import { Mapping, native, PAGE_SIZE } from 'ioregion/native';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collectUntil } from '../support/garbage.js';
 import { mappingCount } from '../support/open-fds.js';
-import { PATIENCE } from '../support/patience.js';
+import { fewer } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 
 const KVM_CREATE_VM = 0xae01;
@@ -115,7 +115,7 @@ describeWhere([kvmDevice], 'the addon on /dev/kvm', () => {
             }
           },
         ),
-        { numRuns: Math.ceil(2000 / PATIENCE) },
+        { numRuns: fewer(2000) },
       );
       closeSync(vcpu);
     });

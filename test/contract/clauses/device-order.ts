@@ -2,6 +2,7 @@
 import { EventLoopServer, OrderGroup, RegionServerThread } from 'ioregion/ioregion';
 import { EventFd } from 'ioregion/native';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fewer } from '../../support/patience.js';
 import { type GuestAccess, read, write } from '../accesses.js';
 import { until } from '../bounded.js';
 import { OrderedRegister, readRegister, SHARED_BYTES, takeEffect } from '../devices/ordered-member.js';
@@ -10,7 +11,7 @@ import { MMIO_BASE, REGION_BYTES, type Stage, valuesOf } from '../stage.js';
 const MODULE = new URL('../devices/ordered-member.js', import.meta.url).href;
 const WORK_NS = 20_000;
 /** A file without packets gets fewer: the order does not depend on it. */
-const ROUNDS = { seqpacket: 500, stream: 200, pipe: 200 } as const;
+const ROUNDS = { seqpacket: fewer(500), stream: fewer(200), pipe: fewer(200) } as const;
 
 function addressOf(member: number): number {
   return MMIO_BASE + member * REGION_BYTES;

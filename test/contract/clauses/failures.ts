@@ -15,6 +15,9 @@ const MESSAGE_BYTES = 32;
 const SHORT_DEADLINE_MS = 100 * PATIENCE;
 const STALE = 0xdead;
 
+/** Between two kicks the vCPU gets to wait: a kick before it is back at its access leaves it no time that counts. */
+const KICK_AGAIN_MS = SHORT_DEADLINE_MS / 20;
+
 /** Misbehaviour with a command outstanding, and what it is called. */
 interface Misbehaviour {
   readonly name: string;
@@ -105,6 +108,17 @@ const MISBEHAVIOURS: readonly Misbehaviour[] = [
 function possible(stage: Stage): readonly Misbehaviour[] {
   const packets = stage.kind === 'seqpacket' ? 'packets' : 'bytes';
   return MISBEHAVIOURS.filter(({ only }) => only === undefined || only === packets);
+}
+
+async function kickUntilFailure({ vcpu, machine }: Stage): Promise<void> {
+  let again = 0;
+  await until(() => {
+    if (Date.now() >= again) {
+      vcpu.kick();
+      again = Date.now() + KICK_AGAIN_MS;
+    }
+    return machine.failures.length > 0;
+  }, 'the deadline of a vCPU that is kicked');
 }
 
 export function describeFailures(stage: Stage): void {
@@ -258,16 +272,18 @@ export function describeFailures(stage: Stage): void {
     });
 
     it('although the vCPU is kicked again and again', async () => {
-      const { channel } = stage.region({ deadlineMs: SHORT_DEADLINE_MS });
-      const run = stage.vcpu.start([read('mmio', MMIO_BASE, 4)]);
-      await channel.peer.command();
-      await until(() => {
-        stage.vcpu.kick();
-        return stage.machine.failures.length > 0;
-      }, 'the deadline of a vCPU that is kicked');
-      expect(valuesOf(await run.results)).toEqual([allOnes(4)]);
+      let interruptions = 0;
+      for (let deadlineMs = SHORT_DEADLINE_MS; interruptions < 2; deadlineMs *= 2) {
+        stage.machine.failures.length = 0; /* of a machine too slow for two kicks in the time */
+        const { channel, region } = stage.region({ deadlineMs });
+        const run = stage.vcpu.start([read('mmio', MMIO_BASE, 4)]);
+        await channel.peer.command();
+        await kickUntilFailure(stage);
+        expect(valuesOf(await run.results)).toEqual([allOnes(4)]);
+        interruptions = run.interruptions;
+        region.remove();
+      }
       expect(stage.machine.failures.map(({ reason }) => reason)).toEqual(['deadline']);
-      expect(run.interruptions).toBeGreaterThan(1);
       await stage.absorbKicks();
     });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Region, RegionOptions } from 'ioregion/ioregion';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openFds } from '../../support/open-fds.js';
+import { fewer } from '../../support/patience.js';
 import { MMIO_BASE, PIO_BASE, type Stage } from '../stage.js';
 
 const END = 2n ** 64n;
@@ -162,7 +163,7 @@ export function describeRegions(stage: Stage): void {
         }
         for (const { region } of model) region.remove();
       }),
-      { numRuns: 200 },
+      { numRuns: fewer(200) },
     );
   });
 
@@ -181,7 +182,7 @@ export function describeRegions(stage: Stage): void {
     const gone = stage.channel();
     const pair = { readFd: gone.near.readFd.number, writeFd: near.writeFd.number };
     const before = openFds();
-    for (let round = 0; round < 250; round++) {
+    for (let round = 0; round < fewer(250); round++) {
       const region = add({ ...near, gpa: 0x1000, size: 0x1000 });
       expect(adding({ ...near, gpa: 0x1000, size: 4 })).toThrow(expect.objectContaining(EXISTS));
       expect(adding({ ...near, gpa: 0x1000, size: 0 })).toThrow(expect.objectContaining(INVALID));
