@@ -8,6 +8,7 @@ import {
   type RestoreDescription,
   VirtualMachine,
 } from '../vmm/index.js';
+import { ControlSocket } from './control/control-socket.js';
 import { publishMetrics } from './serve/metrics.js';
 import { SnapshotSignal } from './snapshot-signal.js';
 import { TerminalInput } from './terminal-input.js';
@@ -29,6 +30,7 @@ export interface RunMachineOptions {
   readonly console: 'stdio' | 'none';
   readonly onReset: 'end' | 'restart';
   readonly metrics?: string;
+  readonly control?: string;
   readonly snapshotTo?: string;
   readonly restore?: string;
 }
@@ -41,6 +43,7 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   const stop = (): void => abort.abort();
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
   const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
+  const control = options.control === undefined ? null : new ControlSocket(options.control);
   let machine: VirtualMachine | null = null;
   const metrics =
     options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine?.metrics() ?? {});
@@ -49,9 +52,11 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   try {
     machine = await startMachine(options, describe(options, input), abort.signal);
     saving?.attach(machine);
+    control?.attach(machine);
     const end = await machine.ended;
     return saving?.saved === true ? 0 : statusOf(end);
   } finally {
+    control?.close();
     metrics?.close();
     saving?.close();
     input?.close();

@@ -56,17 +56,18 @@ export function parsePin(text: string, before: readonly (readonly number[])[] = 
 }
 
 /** Settings that every device has. */
-const PLACEMENT = ['attach', 'cpus', 'spin', 'policy'];
+const PLACEMENT = ['attach', 'cpus', 'spin', 'policy', 'id'];
 const NS_PER_US = 1000;
 const MAX_SPIN_US = 9999;
 
 function placement(settings: ReadonlyMap<string, string>): Placement {
-  const [attach, cpus, spin, policy] = PLACEMENT.map((name) => settings.get(name));
+  const [attach, cpus, spin, policy, id] = PLACEMENT.map((name) => settings.get(name));
   return {
     ...(attach === undefined ? {} : { attach: parseAttach(attach) }),
     ...(cpus === undefined ? {} : { cpus: parseCpus(cpus) }),
     ...(spin === undefined ? {} : { spinNs: parseSpin(spin) }),
     ...(policy === undefined ? {} : { policy: parsePolicy(policy) }),
+    ...(id === undefined ? {} : { id }),
   };
 }
 

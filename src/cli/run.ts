@@ -12,8 +12,17 @@ Where a device runs (--disk img,attach=thread and --net tap=t0,attach=thread; --
 The queues have a thread of their own each time. More settings:
   cpus=LIST               host CPUs of the device's threads, like 3 or 0-1 or 0+2; default: any
   spin=US                 thread and process: longest busy wait for a register access, µs; default 0, for small hosts
+  id=NAME                 what the device is called on the control socket; default: like "blk disk.img"
   policy=WHAT             thread and process: what a device that has died leaves: all-ones (the default: the guest goes on
                           without it), stop (the machine ends with the failure) or restart (a power cycle)
+
+The control socket takes a line of JSON at a time and answers with one: {"ok": …} or {"error": {"code": …, "message": …}}
+  {"plug": "disk=PATH,…"}    puts a device in; also net=TAP,… and rng=WHERE,…, with the settings above
+  {"unplug": "ID"}           asks the guest to let go of it; answered when it is gone
+  {"query": null}            state and devices; {"query": "metrics"}: all that is counted
+  {"snapshot": "DIRECTORY"}  saves the machine, which goes on
+  "pause", "resume", "reset", "power-button", "stop"
+For example: echo '{"plug": "disk=data.img,attach=thread,id=data"}' | nc -NU control
 `;
 
 export function registerRun(program: Command): void {
@@ -34,6 +43,7 @@ export function registerRun(program: Command): void {
     .addOption(new Option('--on-reset <what>', 'when the guest reboots').choices(['end', 'restart']).default('end'))
     .option('--snapshot-to <directory>', 'on SIGUSR2 save the machine there and end')
     .option('--restore <directory>', 'go on with a machine that was saved; name the same devices')
+    .option('--control <path>', 'a socket, for this user only, that takes commands while the machine runs: see below')
     .option('--metrics <target>', 'JSON: a file to write every second, or unix:PATH, answered to whoever connects')
     .addHelpText('after', PLACEMENT_HELP)
     .action(async (options: RunMachineOptions, command: Command) => {
