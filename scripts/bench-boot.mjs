@@ -13,7 +13,7 @@ import { runNested } from './nested/machine.mjs';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, json: { type: 'string' } } });
 const RESULT = '/root/boot.json';
-const SECONDS = 1800;
+const SECONDS = 1200;
 const GUEST = fileURLToPath(new URL('../build/boot-guest', import.meta.url));
 /** Port accesses that no device takes, between two letters on the serial port. */
 const EXITS = 3000;

@@ -1,15 +1,19 @@
 // On the nested machine: boots kernels under our VMM and under QEMU in turn, and prints medians; called by bench-boot.mjs.
 //   boot-bench.mjs DIRECTORY ROUNDS EXITS RESULT
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const [directory, rounds, exits, result] = process.argv.slice(2);
-const CLI = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/src/cli/ioregion.cjs', import.meta.url));
 const LINUX = { kernel: `${directory}/vmlinuz`, initrd: `${directory}/initramfs` };
 const COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1 quiet noxsave';
 const DISK = `${directory}/disk.img`;
 const LIMIT_MS = 300_000;
+const STATISTICS = '/sys/kernel/debug/kvm';
+/** KVM's own: summed over the machines that there are, of which there is one. */
+const COUNTERS = ['exits', 'io_exits', 'mmio_exits', 'halt_exits', 'irq_exits', 'insn_emulation', 'pf_fixed'];
+const TICK_MS = 10;
 
 const ours = ({ kernel, initrd }) => [
   ...[process.execPath, CLI, 'run', '--kernel', kernel, '--memory', '192M', '--command-line', COMMAND_LINE],
@@ -17,20 +21,8 @@ const ours = ({ kernel, initrd }) => [
   ...['--disk', DISK],
 ];
 const qemu = (machine, disk, { kernel, initrd }) => [
-  ...[
-    'qemu-system-x86_64',
-    '-M',
-    machine,
-    '-accel',
-    'kvm',
-    '-cpu',
-    'host',
-    '-m',
-    '192',
-    '-nodefaults',
-    '-no-user-config',
-  ],
-  ...['-no-reboot', '-display', 'none', '-serial', 'stdio', '-kernel', kernel],
+  ...['qemu-system-x86_64', '-M', machine, '-accel', 'kvm', '-cpu', 'host', '-m', '192', '-nodefaults'],
+  ...['-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio', '-kernel', kernel],
   ...(initrd === undefined ? [] : ['-initrd', initrd, '-append', COMMAND_LINE]),
   ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
   ...['-drive', `if=none,id=disk,file=${DISK},format=raw`, '-device', `${disk},drive=disk`],
@@ -41,16 +33,32 @@ const VMMS = {
   q35: (files) => qemu('q35', 'virtio-blk-pci', files),
 };
 
-/** Runs a VMM until it ends; ms from its start to each of the texts on its console. */
+/** The counters of KVM and the CPU time of the program, guest included, while it is stopped. */
+function figuresOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const count = (name) => [name, Number(readFileSync(`${STATISTICS}/${name}`, 'utf8'))];
+  const counters = existsSync(STATISTICS) ? Object.fromEntries(COUNTERS.map(count)) : {};
+  const [user, system, guest] = [fields[11], fields[12], fields[40]].map((ticks) => Number(ticks) * TICK_MS);
+  return { cpuMs: user + system, systemMs: system, guestMs: guest, ...counters };
+}
+
+/** Runs a VMM until its console has said all of the texts: ms from its start to each, and the figures of the last moment. */
 function run([program, ...args], texts) {
   return new Promise((resolve, reject) => {
     const began = performance.now();
     const at = [];
     let said = '';
+    let figures = null;
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' });
     child.stdout.on('data', (data) => {
+      if (at.length === texts.length) return;
       said += data.toString('latin1');
       while (at.length < texts.length && said.includes(texts[at.length])) at.push(performance.now() - began);
+      if (at.length < texts.length) return;
+      child.kill('SIGSTOP');
+      figures = figuresOf(child.pid);
+      child.kill('SIGKILL');
     });
     let complaints = '';
     child.stderr.on('data', (data) => {
@@ -58,39 +66,50 @@ function run([program, ...args], texts) {
     });
     child.once('error', reject);
     child.once('close', () => {
-      if (at.length === texts.length) resolve([...at, performance.now() - began]);
+      if (figures !== null) resolve({ at, figures });
       else reject(new Error(`${program} ended before it said ${texts[at.length]}: ${said.slice(-500)} ${complaints}`));
     });
   });
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-const samples = Object.fromEntries(
-  Object.keys(VMMS).map((name) => [name, { firstMs: [], bootMs: [], exitsPerSecond: [] }]),
-);
+/** One round of a VMM: ms, and counts until user space. */
+async function measure(command) {
+  const { at } = await run(command({ kernel: `${directory}/exits.elf` }), ['a', 'b']);
+  const [firstMs, lastMs] = at;
+  const boot = await run(command(LINUX), ['# up']);
+  const [bootMs] = boot.at;
+  const exitsPerSecond = (Number(exits) * 1000) / (lastMs - firstMs);
+  return { firstMs, bootMs, kernelMs: bootMs - firstMs, exitsPerSecond, ...boot.figures };
+}
 
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const line = (one) => Object.entries(one).map(([key, value]) => `${key} ${Math.round(value)}`);
+
+spawnSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
+const samples = Object.fromEntries(Object.keys(VMMS).map((name) => [name, []]));
 for (let round = 0; round < Number(rounds); round++) {
   for (const [name, command] of Object.entries(VMMS)) {
-    const [a, b] = await run(command({ kernel: `${directory}/exits.elf` }), ['a', 'b']);
-    samples[name].firstMs.push(a);
-    samples[name].exitsPerSecond.push((Number(exits) * 1000) / (b - a));
-    const [up] = await run(command(LINUX), ['# up']);
-    samples[name].bootMs.push(up);
-    console.log(
-      `# round ${round + 1}: ${name} first ${Math.round(a)} ms, boot ${Math.round(up)} ms, ${Math.round(b - a)} ms of exits`,
-    );
+    const one = await measure(command);
+    samples[name].push(one);
+    console.log(`# round ${round + 1}: ${name} ${line(one).join(', ')}`);
   }
 }
 
-const rows = Object.entries(samples).map(([name, one]) => {
-  const entries = Object.entries(one).map(([key, values]) => [key, Math.round(median(values))]);
-  return { name, ...Object.fromEntries(entries) };
+const rows = Object.entries(samples).map(([name, of]) => {
+  const middle = Object.keys(of[0]).map((key) => [key, Math.round(median(of.map((one) => one[key])))]);
+  return { name, ...Object.fromEntries(middle) };
 });
 console.log(
-  'medians on the nested machine, whose CPU is emulated: program start to the first letter of a guest (ms), to',
+  'medians on the nested machine, whose CPU is emulated. firstMs: from the start of the program to the first',
 );
-console.log('user space of a Linux guest (ms), and port accesses that no device takes, per second');
-for (const { name, firstMs, bootMs, exitsPerSecond } of rows) {
-  console.log(`${name.padEnd(10)} first ${firstMs} ms   boot ${bootMs} ms   ${exitsPerSecond} exits/s`);
+console.log(
+  'letter of a guest of a page; bootMs: to user space of Linux; kernelMs: the difference; exitsPerSecond: port',
+);
+console.log(
+  'accesses that no device takes. Until user space: CPU time of the program, in its guest too, and what KVM counted.',
+);
+console.log(['', ...rows.map(({ name }) => name)].map((text) => text.padStart(14)).join(''));
+for (const key of Object.keys(rows[0]).slice(1)) {
+  console.log([key, ...rows.map((row) => String(row[key]))].map((text) => text.padStart(14)).join(''));
 }
 writeFileSync(result, `${JSON.stringify({ rounds: Number(rounds), medians: rows, samples }, null, 2)}\n`);

@@ -37,6 +37,7 @@ mount -t sysfs none /sys
 mkdir -p /dev/pts /dev/shm
 mount -t devpts none /dev/pts
 mount -t tmpfs none /dev/shm
+echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled
 ip link set lo up
 hostname nested
 cd ${quote(cwd)}

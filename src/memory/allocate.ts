@@ -26,6 +26,7 @@ export function allocateMemfd(layout: readonly RegionLayout[], undo: Disposables
   let offset = 0;
   const regions = sorted.map(({ gpa, size: length, readonly = false }) => {
     const mapping = undo.use(Mapping.ofFile(fd, { offset, length }));
+    mapping.preferHugePages();
     const region = new MemoryRegion(gpa, mapping, readonly, { fd, offset });
     offset += length;
     return region;

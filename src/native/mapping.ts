@@ -10,6 +10,7 @@ const PROT_READ_WRITE = 3;
 const NO_FD = -1;
 const MADV_DONTNEED = 4;
 const MADV_REMOVE = 9;
+const MADV_HUGEPAGE = 14;
 
 export const PAGE_SIZE = 4096;
 /** The longest mapping, in bytes: what every Node version takes as one ArrayBuffer. */
@@ -101,6 +102,20 @@ export class Mapping implements Disposable {
   /** Waits until changes are in the file. `offset` must be a multiple of the page size. */
   sync(offset = 0, length = this.length - offset): void {
     system(() => native.msync(this.object, offset, length));
+  }
+
+  /**
+   * Asks for huge pages: a fault then brings in 2 MiB, for the guest's page tables too. False where this host has none; for files
+   * of memory it has them where /sys/kernel/mm/transparent_hugepage/shmem_enabled says `advise` or more.
+   */
+  preferHugePages(): boolean {
+    try {
+      native.madvise(this.object, 0, this.length, MADV_HUGEPAGE);
+      return true;
+    } catch (error) {
+      if (isNativeSystemError(error) && error.code === 'EINVAL') return false;
+      throw toSystemError(error);
+    }
   }
 
   /** Gives whole pages back to the host, in the file too; they read as zeroes afterwards. */

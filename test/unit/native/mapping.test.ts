@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EventFd, Fd, MAX_MAPPING_LENGTH, Mapping, Memfd, native, PAGE_SIZE, UnmappedError } from 'ioregion/native';
@@ -109,6 +109,24 @@ describe('Mapping', () => {
     anonymous.bytes.fill(1);
     anonymous.discard(0, PAGE_SIZE);
     expect(anonymous.bytes[0]).toBe(0);
+  });
+
+  it('can be asked for huge pages whatever is behind it, which changes none of its bytes', () => {
+    using memfd = Memfd.create({ name: 'test', size: 2 * PAGE_SIZE });
+    using shared = Mapping.ofFile(memfd, { length: 2 * PAGE_SIZE });
+    using anonymous = Mapping.anonymous(2 * PAGE_SIZE);
+    const isThere = existsSync('/sys/kernel/mm/transparent_hugepage');
+    for (const mapping of [shared, anonymous]) {
+      mapping.bytes.fill(7);
+      expect(mapping.preferHugePages() || !isThere).toBe(true);
+      expect(mapping.bytes.every((byte) => byte === 7)).toBe(true);
+    }
+  });
+
+  it('cannot be asked once it is unmapped', () => {
+    const mapping = Mapping.anonymous(PAGE_SIZE);
+    mapping.unmap();
+    expect(() => mapping.preferHugePages()).toThrow(RangeError);
   });
 
   it('maps 4 GiB, and refuses more in one piece', () => {
