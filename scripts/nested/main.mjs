@@ -1,5 +1,7 @@
 // Runs a command of this project on a machine with an ordinary /dev/kvm: `npm run nested -- [options] command…`.
 import { parseArgs } from 'node:util';
+import { buildReference } from '../../dist/bench/reference/build.js';
+import { buildAll } from '../../dist/guests/build.js';
 import { explainMissing } from './host.mjs';
 import { runNested } from './machine.mjs';
 
@@ -16,6 +18,7 @@ if (positionals.length === 0) {
   process.exit(2);
 }
 if (explainMissing()) process.exit(2);
+await Promise.all([buildAll(), buildReference()]); // there is no compiler there
 const { seconds, cpus, memory } = values;
 process.exitCode = await runNested(positionals, {
   seconds: Number(seconds),
