@@ -29,6 +29,8 @@ export interface BoardOptions {
   readonly signal: SharedMachineSignal;
   /** `PowerManagement.words`. */
   readonly power: SharedArrayBuffer;
+  /** `HotplugCounts.words`. */
+  readonly hotplug: SharedArrayBuffer;
   readonly slots: readonly SlotOptions[];
   readonly meters: SharedMeters;
 }
@@ -132,6 +134,7 @@ function ports(options: BoardOptions, bus: PciBus, slots: BoardSlots): BoardPort
   const hotplug = new PciHotplug({
     onChange: () => power.raise(Gpe.hotplug),
     onEject: (slot) => ejected(slots, signal, slot),
+    counts: options.hotplug,
   });
   const map = new WindowMap([
     ...(uart === null ? [] : [at('serial', Port.serial, UART_PORTS, uart)]),

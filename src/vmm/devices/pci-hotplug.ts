@@ -17,17 +17,45 @@ export interface HotplugOptions {
   readonly onChange: () => void;
   /** The guest takes a device out. False: there is none in that slot. */
   readonly onEject: (slot: number) => boolean;
+  /** Of a `HotplugCounts` on another thread. */
+  readonly counts?: SharedArrayBuffer;
+}
+
+/** What becomes of a guest's wishes, for the machine's owner on another thread. */
+export class HotplugCounts {
+  /** Plain data, for Workers. */
+  readonly words: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  constructor(words = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)) {
+    this.words = words;
+    this.#words = new Int32Array(words);
+  }
+
+  /** Devices that the guest has taken out. */
+  get ejected(): number {
+    return Atomics.load(this.#words, 0) >>> 0;
+  }
+
+  /** Accesses that no register takes, and ejections of nothing. */
+  get refused(): number {
+    return Atomics.load(this.#words, 1) >>> 0;
+  }
+
+  count(what: 'ejected' | 'refused'): void {
+    Atomics.add(this.#words, what === 'ejected' ? 0 : 1, 1);
+  }
 }
 
 export class PciHotplug implements RegisterDevice {
-  /** Accesses that no register takes, and ejections of nothing. */
-  refused = 0;
+  readonly counts: HotplugCounts;
   readonly #options: HotplugOptions;
   #arrived = 0;
   #wanted = 0;
 
   constructor(options: HotplugOptions) {
     this.#options = options;
+    this.counts = new HotplugCounts(options.counts);
   }
 
   /** A device has been put into the slot. */
@@ -46,16 +74,16 @@ export class PciHotplug implements RegisterDevice {
     if (size === 4 && offset === HotplugRegister.arrived) return this.#arrived >>> 0;
     if (size === 4 && offset === HotplugRegister.wanted) return this.#wanted >>> 0;
     if (size === 4 && offset === HotplugRegister.eject) return 0;
-    this.refused += 1;
+    this.counts.count('refused');
     return -1;
   }
 
   write(offset: number, size: number, value: number): void {
-    if (size !== 4) this.refused += 1;
+    if (size !== 4) this.counts.count('refused');
     else if (offset === HotplugRegister.arrived) this.#arrived &= ~value;
     else if (offset === HotplugRegister.wanted) this.#wanted &= ~value;
     else if (offset === HotplugRegister.eject) this.#eject(value);
-    else this.refused += 1;
+    else this.counts.count('refused');
   }
 
   save(): unknown {
@@ -76,7 +104,7 @@ export class PciHotplug implements RegisterDevice {
       if ((slots & bit) === 0) continue;
       this.#arrived &= ~bit;
       this.#wanted &= ~bit;
-      if (!this.#options.onEject(slot)) this.refused += 1;
+      this.counts.count(this.#options.onEject(slot) ? 'ejected' : 'refused');
     }
   }
 }

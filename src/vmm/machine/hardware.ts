@@ -11,7 +11,6 @@ import { PowerManagement } from '../devices/power-management.js';
 import { SerialPort } from '../devices/serial/index.js';
 import { MachineOptionError } from '../errors.js';
 import { Gsi, IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from '../layout.js';
-import type { SharedMeters } from '../metrics/region-meters.js';
 import { readBootFile } from './boot-files.js';
 import type { CheckedDescription } from './description.js';
 
@@ -42,7 +41,7 @@ export interface GuestWishes {
 export function buildHardware(
   description: CheckedDescription,
   undo: Disposables,
-  meters: SharedMeters,
+  counting: Pick<BoardOptions, 'meters' | 'hotplug'>,
   wishes: GuestWishes,
   isRestored: boolean,
 ): Hardware {
@@ -61,7 +60,7 @@ export function buildHardware(
   const power = new PowerManagement({ line: gsiLine(vm.interrupts, Gsi.sci), onPowerOff: () => {} });
   const signal = openSignal(undo, wishes);
   const shared = { vm: vm.fd.number, serial: serial?.share() ?? null, signal: signal.share(), power: power.words };
-  return { kvm, vm, memory, kernel, serial, power, signal, board: { meters, ...shared, slots: [] } };
+  return { kvm, vm, memory, kernel, serial, power, signal, board: { ...counting, ...shared, slots: [] } };
 }
 
 function load(description: CheckedDescription, memory: GuestMemory): LoadedKernel {

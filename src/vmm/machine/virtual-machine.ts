@@ -11,6 +11,7 @@ import {
 } from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
+import { HotplugCounts } from '../devices/pci-hotplug.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
@@ -56,6 +57,7 @@ export class VirtualMachine extends MachineEmitter {
   readonly #description: CheckedDescription;
   readonly #counts = new ExitCounts();
   readonly #meters = createBoardMeters();
+  readonly #hotplug = new HotplugCounts();
   readonly #bay: DeviceBay;
   #startMs = 0;
   /** What was counted until the machine was switched off. */
@@ -237,7 +239,7 @@ export class VirtualMachine extends MachineEmitter {
   metrics(): MachineMetrics {
     const { memory: guestMemoryBytes } = this.#description;
     const { kvm, devices } = this.#on === null ? this.#last : countOf(this.#on);
-    const own = { counts: this.#counts, meters: this.#meters, startMs: this.#startMs };
+    const own = { counts: this.#counts, meters: this.#meters, hotplug: this.#hotplug, startMs: this.#startMs };
     return collectMetrics({ ...own, kvm, devices, guestMemoryBytes });
   }
 
@@ -254,7 +256,8 @@ export class VirtualMachine extends MachineEmitter {
         onRequest: (request: GuestRequest): void => this.#onRequest(request),
         onEjected: (slots: readonly number[]): void => this.#bay.ejected(slots),
       };
-      const hardware = buildHardware(this.#description, undo, this.#meters, wishes, isRestored);
+      const counting = { meters: this.#meters, hotplug: this.#hotplug.words };
+      const hardware = buildHardware(this.#description, undo, counting, wishes, isRestored);
       await snapshot?.loadMemory(hardware.memory);
       await this.#bay.powerOn(this.#attachContext(hardware));
       closing.push(() => this.#bay.powerOff());

@@ -16,6 +16,8 @@ export interface MachineMetrics {
   readonly regions: Readonly<Record<string, RegionFigures>>;
   /** By device; empty while the machine is off. */
   readonly devices: readonly DeviceFigures[];
+  /** Devices that the guest has taken out, and what it did to the registers of hotplug that means nothing. */
+  readonly hotplug: { readonly ejected: number; readonly refused: number };
   /** Bytes of this process, guest memory included. */
   readonly residentBytes: number;
   /** Resident bytes of this process without guest memory, the pages of its program included. 0: unknown. */
@@ -29,6 +31,7 @@ export interface MachineMetrics {
 export interface MetricsSource {
   readonly counts: ExitCounts;
   readonly meters: SharedMeters;
+  readonly hotplug: MachineMetrics['hotplug'];
   readonly kvm: MachineMetrics['kvm'];
   readonly devices: readonly DeviceFigures[];
   readonly guestMemoryBytes: number;
@@ -37,9 +40,10 @@ export interface MetricsSource {
 
 export function collectMetrics(source: MetricsSource): MachineMetrics {
   const { counts, meters, kvm, devices, guestMemoryBytes, startMs } = source;
+  const { ejected, refused } = source.hotplug;
   const regions = readMeters(meters);
   const exits = withBoard(counts.toJSON(), regions);
-  return { exits, kvm, regions, devices, ...memoryUse(), guestMemoryBytes, startMs };
+  return { exits, kvm, regions, devices, hotplug: { ejected, refused }, ...memoryUse(), guestMemoryBytes, startMs };
 }
 
 /** The ranges of the board, and the exits that their accesses are. */

@@ -97,9 +97,9 @@ describe('the registers of PCI hotplug', () => {
     const guest = new ModelGuest(one);
     for (const slot of [1, 31]) one.bus.plug(slot, { config, regions: [] });
     guest.eject((1 << 1) | (1 << 31));
-    expect(one.ejected).toEqual([1, 31]);
+    expect([one.ejected, one.hotplug.counts.ejected]).toEqual([[1, 31], 2]);
     expect(one.bus.readConfig(1, 0, 0, 4)).toBe(0xffffffff);
-    expect([one.hotplug.refused, one.hotplug.read(HotplugRegister.eject, 4)]).toEqual([0, 0]);
+    expect([one.hotplug.counts.refused, one.hotplug.read(HotplugRegister.eject, 4)]).toEqual([0, 0]);
     one.bus.plug(1, { config, regions: [] });
     expect(one.bus.readConfig(1, 0, 0, 4)).toBe(0x1af4);
   });
@@ -119,10 +119,10 @@ describe('the registers of PCI hotplug', () => {
     const one = board();
     one.bus.plug(7, { config, regions: [] });
     for (const bits of [1, 1 << 6, 1 << 7, 1 << 7]) one.hotplug.write(HotplugRegister.eject, 4, bits);
-    expect([one.ejected, one.hotplug.refused]).toEqual([[7], 3]);
+    expect([one.ejected, one.hotplug.counts.refused]).toEqual([[7], 3]);
     expect(one.bus.readConfig(0, 0, 0, 4)).toBe(0x0008_1b36);
     one.hotplug.write(HotplugRegister.eject, 4, 0xffffffff);
-    expect(one.hotplug.refused).toBe(3 + 32);
+    expect(one.hotplug.counts.refused).toBe(3 + 32);
   });
 
   test('have registers of 4 bytes at three offsets: any other access reads as all ones, does nothing and is counted', () => {
@@ -139,7 +139,11 @@ describe('the registers of PCI hotplug', () => {
         refused += 2;
       }
     }
-    expect([one.hotplug.refused, one.ejected, one.hotplug.read(HotplugRegister.arrived, 4)]).toEqual([refused, [], 2]);
+    expect([one.hotplug.counts.refused, one.ejected, one.hotplug.read(HotplugRegister.arrived, 4)]).toEqual([
+      refused,
+      [],
+      2,
+    ]);
   });
 
   test('are saved and restored with the event that is pending', () => {

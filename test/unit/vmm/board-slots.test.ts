@@ -1,0 +1,75 @@
+/** The slots of a board as the machine asks for them and the guest empties them; the functions are elsewhere, behind a dispatcher. */
+import { LoopbackDispatcher } from 'ioregion/ioregion';
+import { EventFd } from 'ioregion/native';
+import { afterAll, describe, expect, test } from 'vitest';
+import { answerSlot } from '#dist/src/vmm/board/board-question.js';
+import { BoardSlots } from '#dist/src/vmm/board/board-slots.js';
+import { MachineSignal } from '#dist/src/vmm/board/machine-signal.js';
+import { PciHotplug } from '#dist/src/vmm/devices/pci-hotplug.js';
+import { createMeters } from '#dist/src/vmm/metrics/region-meters.js';
+import { PciBus } from '#dist/src/vmm/pci/index.js';
+
+const dispatcher = new LoopbackDispatcher();
+afterAll(() => dispatcher.close());
+
+function board() {
+  const bus = new PciBus();
+  const meters = createMeters(Array.from({ length: 32 }, (_, slot) => `pci slot ${slot}`));
+  const slots = new BoardSlots(bus, meters);
+  let changes = 0;
+  const hotplug = new PciHotplug({ onChange: () => void changes++, onEject: (slot) => slots.eject(slot) });
+  const ask = (question: Parameters<typeof answerSlot>[2]) => answerSlot(slots, hotplug, question);
+  const options = (slot: number) => ({ slot, elsewhere: { dispatcher: dispatcher.id, config: 0, regions: [] } });
+  return { slots, hotplug, ask, options, changes: () => changes };
+}
+
+const yes = { failed: null };
+
+describe('the slots of a board', () => {
+  test('are filled, announced, asked for, emptied by the guest and filled again', async () => {
+    const { slots, hotplug, ask, options, changes } = board();
+    expect(await ask({ op: 'plug', options: options(4) })).toEqual(yes);
+    expect([slots.has(4), hotplug.read(0, 4), changes()]).toEqual([true, 1 << 4, 1]);
+    expect(await ask({ op: 'want', slot: 4 })).toEqual(yes);
+    expect([hotplug.read(4, 4), changes()]).toEqual([1 << 4, 2]);
+    hotplug.write(8, 4, 1 << 4);
+    expect(slots.has(4)).toBe(false);
+    expect(await ask({ op: 'release', slot: 4 })).toEqual(yes);
+    expect(await ask({ op: 'release', slot: 4 })).toEqual(yes);
+    expect(await ask({ op: 'plug', options: options(4) })).toEqual(yes);
+    await slots.close();
+  });
+
+  test('that are taken are filled with nothing, and the guest hears of nothing', async () => {
+    const { slots, ask, options, changes } = board();
+    await ask({ op: 'plug', options: options(1) });
+    expect(await ask({ op: 'plug', options: options(1) })).toEqual({ failed: expect.stringContaining('not free') });
+    expect(await ask({ op: 'plug', options: options(0) })).toEqual({ failed: expect.stringContaining('not free') });
+    expect(changes()).toBe(1);
+    await slots.close();
+  });
+
+  test('that are empty are not asked for', async () => {
+    const { ask, changes } = board();
+    expect(await ask({ op: 'want', slot: 9 })).toEqual(yes);
+    expect(changes()).toBe(0);
+  });
+
+  test('end also what the guest has just taken out', async () => {
+    const { slots, hotplug, ask, options } = board();
+    await ask({ op: 'plug', options: options(2) });
+    hotplug.write(8, 4, 1 << 2);
+    await slots.close();
+    await slots.close();
+  });
+});
+
+test('the machine hears of ejected slots, each once, beside what else the guest wants', () => {
+  using eventfd = EventFd.create();
+  const signal = MachineSignal.create(eventfd);
+  const board = MachineSignal.open(signal.share());
+  for (const slot of [31, 2, 2]) board.postEjected(slot);
+  board.post('reset');
+  expect(signal.take()).toEqual({ kind: 'reset' });
+  expect([signal.takeEjected(), signal.takeEjected()]).toEqual([[2, 31], []]);
+});
