@@ -178,19 +178,19 @@ export class PackedQueue extends RingQueue {
     const INDIRECT = 0x40000;
     const STATES = 0x80800000 | 0;
     const CHECKED = STATES | INDIRECT | WRITE;
-    const { words: ring, ids, chains, size, line } = this;
+    const { words: ring, ids, size, line } = this;
     const { window, recent, recentWords } = this.memory;
     const recentHigh = window[0]!;
     const recentLow = window[1]!;
     const recentLast = window[2]!;
-    let { visible, next, idle } = this;
+    let { visible, next, spare } = this;
     let state = this.availableState << 16;
     let free = (size - this.inUse) | 0;
     const longestTable = this.indirect && free !== 0 ? size : 0;
     let count = 0;
     while (visible > 0 && count < most) {
-      const chain = chains[idle]!;
-      const { words: segments, start, end: limit, readable, writable, link } = chain;
+      const chain = spare!;
+      const { words: segments, start, end: limit, readable, writable, nextSpare } = chain;
       chain.common = recent;
       let expected = state;
       let words = ring;
@@ -289,7 +289,7 @@ export class PackedQueue extends RingQueue {
       ids[id] = 1;
       chain.state = 1;
       line[count] = chain;
-      idle = link;
+      spare = nextSpare;
       next = (next + step) | 0;
       if (next >= size) {
         next = (next - size) | 0;
@@ -301,7 +301,7 @@ export class PackedQueue extends RingQueue {
     }
     if (count === 0) return 0;
     if (this.observer !== null) this.observer.taken(line[0]!, this.next);
-    this.idle = idle;
+    this.spare = spare;
     this.next = next;
     this.availableState = state >>> 16;
     this.visible = visible;
@@ -312,7 +312,7 @@ export class PackedQueue extends RingQueue {
   protected override takeRecovered(): QueueChain | null {
     const descriptors = this.recovered[this.recoveredNext]?.descriptors;
     if (descriptors === undefined || !this.running) return null;
-    const chain = this.chains[this.idle]!;
+    const chain = this.spare!;
     const entries = descriptors.length / DESCRIPTOR_WORDS;
     const table = new DescriptorTable(descriptors, 0, entries);
     const reader = new PackedChainReader(table, this.indirect, this.map, this.faults, this.size);
@@ -324,7 +324,7 @@ export class PackedQueue extends RingQueue {
     chain.descriptors = entries;
     this.recoveredNext++;
     this.ids[chain.head] = 1;
-    this.idle = chain.link;
+    this.spare = chain.nextSpare;
     this.found++;
     chain.state = TAKEN;
     if (this.observer !== null) this.observer.taken(chain, NONE);
@@ -350,9 +350,8 @@ export class PackedQueue extends RingQueue {
     if (this.firstAt !== NONE) words[at | CONTROL] = control;
     else this.deferFirst(at | CONTROL, control);
     this.ids[head] = 0;
-    chain.link = this.idle;
-    this.idle = chain.place;
     chain.state = IDLE;
+    this.giveBack(chain);
     this.used++;
     const next = (usedNext + chain.descriptors) | 0;
     this.usedNext = next < size ? next : this.wrapUsed(next);

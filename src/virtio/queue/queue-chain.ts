@@ -23,8 +23,6 @@ export const ChainState = {
 } as const;
 
 const TAKEN = ChainState.taken;
-/** The link of the last idle chain. */
-export const NO_CHAIN = -1;
 
 /** What the chains of a queue have in common. */
 interface ChainShares {
@@ -37,10 +35,9 @@ export class QueueChain extends SegmentList implements Chain {
   declare readonly readable: ReadableSegments;
   declare readonly writable: WritableSegments;
   declare private readonly owner: ChainOwner;
-  /** Its number among the chains of the queue. */
-  readonly place: number;
-  /** The number of the next idle one, while this one is idle; NO_CHAIN at the end. */
-  link = NO_CHAIN;
+  /** It has no place in the line of its queue, and is linked to other spare ones while it is idle. */
+  spare = true;
+  nextSpare: QueueChain | null = null;
   head = 0;
   state: number = ChainState.idle;
   /** Descriptors of the ring that the chain occupies. */
@@ -51,8 +48,6 @@ export class QueueChain extends SegmentList implements Chain {
   constructor(owner: ChainOwner, place: number, { room, memory, budget }: ChainShares) {
     super(room, place, memory, budget, owner.faults);
     this.owner = owner;
-    this.place = place;
-    this.link = place - 1;
     this.readable = new ReadableSegments(this);
     this.writable = new WritableSegments(this);
   }
@@ -77,12 +72,8 @@ export class QueueChain extends SegmentList implements Chain {
   }
 }
 
-/**
- * The chains of a queue, all idle and linked from the last to the first: one more than can be in flight, because no more are
- * than the ring has descriptors, so that there always is an idle one. Links are numbers: storing a reference costs more.
- */
-export function makeChains(owner: ChainOwner, memory: MemoryMap, queueSize: number): QueueChain[] {
-  const count = queueSize + 1;
+/** The chains of a queue, all idle: so many. */
+export function makeChains(owner: ChainOwner, memory: MemoryMap, queueSize: number, count: number): QueueChain[] {
   const shares = { room: makeRoom(count), memory, budget: new SegmentBudget(queueSize) };
   return Array.from({ length: count }, (_, place) => new QueueChain(owner, place, shares));
 }

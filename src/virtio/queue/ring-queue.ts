@@ -4,13 +4,14 @@ import type { Chain } from './chain.js';
 import { QueueError, type QueueRule } from './errors.js';
 import { InOrder } from './in-order.js';
 import type { MemoryMap } from './memory-map.js';
-import { type ChainOwner, ChainState, makeChains, NO_CHAIN, type QueueChain } from './queue-chain.js';
+import { type ChainOwner, ChainState, makeChains, type QueueChain } from './queue-chain.js';
 import type { QueueCounters, QueueEngine } from './queue-engine.js';
 import type { QueueObserver } from './queue-observer.js';
 import type { RingFaults } from './ring-faults.js';
 import type { QueueHooks, QueuePosition, QueueSetup } from './setup.js';
 
 // Copies: what a module imports is looked up again at each use.
+const IDLE = ChainState.idle;
 const TAKEN = ChainState.taken;
 const HELD = ChainState.held;
 const NONE = -1;
@@ -31,11 +32,11 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   declare readonly features: bigint;
   failure: QueueError | null = null;
   declare readonly faults: RingFaults;
-  declare protected readonly chains: readonly QueueChain[];
-  /** The number of the chain to take next: of those that are idle, the one used last, which the cache still has. */
-  protected idle = 0;
+  declare private readonly chains: readonly QueueChain[];
   /** Chains that have been read; those from `ready` to `lineEnd` have not been popped. */
   declare protected readonly line: QueueChain[];
+  /** The first of the idle chains that have no place in the line. */
+  declare protected spare: QueueChain | null;
   private ready = 0;
   private lineEnd = 0;
   /** Whether the driver shall kick. */
@@ -74,9 +75,12 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
       fail: (rule, detail) => this.breakRule(rule, detail),
       starve: () => this.starve(),
     };
-    this.chains = makeChains(this, memory, setup.size);
-    this.idle = setup.size;
-    this.line = Array.from({ length: MOST_AHEAD }, () => this.chains[0]!);
+    const ahead = Math.min(MOST_AHEAD, setup.size);
+    /* However many are in flight, and in the line, there is another one. */
+    this.chains = makeChains(this, memory, setup.size, setup.size + ahead);
+    this.line = this.chains.slice(0, ahead);
+    this.spare = null;
+    for (const chain of this.chains) this.giveBack(chain);
     this.choosePlain();
   }
 
@@ -188,6 +192,30 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     return this.line.slice(this.ready, this.lineEnd).reduce((sum, { descriptors }) => sum + descriptors, 0);
   }
 
+  /** Gives each place of the line a chain that stays there, to be read into again and again. */
+  protected fillLine(): void {
+    for (let place = 0; place < this.line.length; place++) this.fill(place);
+  }
+
+  /** The device still has the chain of a place: another one goes there. */
+  protected renew(place: number): void {
+    this.line[place]!.spare = true;
+    this.fill(place);
+  }
+
+  private fill(place: number): void {
+    const chain = this.spare!;
+    this.spare = chain.nextSpare;
+    chain.spare = false;
+    this.line[place] = chain;
+  }
+
+  /** For an idle chain that has no place in the line. */
+  protected giveBack(chain: QueueChain): void {
+    chain.nextSpare = this.spare;
+    this.spare = chain;
+  }
+
   private popSpecially(taken: QueueChain | null): Chain | null {
     let chain = taken ?? this.takeRecovered();
     if (chain === null && !this.starved && this.look()) chain = this.take();
@@ -200,7 +228,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   private takeStarved(): QueueChain | null {
     this.starved = false;
     this.absent = false;
-    for (let idle = this.idle; idle !== NO_CHAIN; idle = this.chains[idle]!.link) this.chains[idle]!.shrink();
+    for (const chain of this.chains) if (chain.state === IDLE) chain.shrink();
     const chain = this.takeRecovered() ?? (this.starved ? null : this.take());
     this.waiting = this.starved && (this.inFlight > 0 || this.absent);
     if (this.starved && !this.waiting) this.fail(new QueueError('chain-length', 'a chain lies in too many regions'));

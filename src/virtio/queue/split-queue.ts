@@ -73,6 +73,7 @@ export class SplitQueue extends RingQueue {
     this.next = this.seen = position?.available ?? 0;
     this.usedNext = this.usedIdx = position?.used ?? 0;
     if (recovered.length > 0) this.recover(recovered);
+    this.fillLine();
     this.setKicks(true);
   }
 
@@ -149,30 +150,32 @@ export class SplitQueue extends RingQueue {
     const NEXT: typeof DescriptorFlag.next = 1;
     const WRITE: typeof DescriptorFlag.write = 2;
     const INDIRECT: typeof DescriptorFlag.indirect = 4;
-    const { availRing, heads, chains, mask, line } = this;
+    const { availRing, heads, mask, line } = this;
     const { words: ring, entries: size } = this.ring;
     const { window, recent, recentWords } = this.memory;
     const recentHigh = window[0]!;
     const recentLow = window[1]!;
     const recentLast = window[2]!;
     const longestTable = this.indirect ? size : 0;
-    let { next, idle } = this;
-    let wanted = (this.seen - next) & 0xffff;
-    if (wanted > most) wanted = most;
+    let { next } = this;
+    const wanted = Math.min((this.seen - next) & 0xffff, most) | 0;
     let count = 0;
     each: while (count < wanted) {
+      const chain = line[count]!;
+      if (chain.state !== 0) {
+        this.renew(count);
+        continue;
+      }
       const head = availRing[next & mask]!;
       if (heads[head] !== 0) {
         if (count === 0) this.refuse(head);
         break;
       }
-      const chain = chains[idle]!;
-      const { words: segments, start, end: limit, readable, writable, link } = chain;
+      const { words: segments, start, end: limit } = chain;
       heads[head] = 1;
       chain.head = head;
       chain.state = 1;
       chain.common = recent;
-      line[count] = chain;
       let words = ring;
       let entries = size;
       let first = 0;
@@ -201,14 +204,16 @@ export class SplitQueue extends RingQueue {
       let to = start | 0;
       let byteLength = 0;
       let writing = 0;
+      let readableBytes = 0;
+      let readableEnd = 0;
       for (;;) {
         const left = (recentLast - offset) | 0;
         if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
         if ((control & (WRITE | INDIRECT)) !== writing) {
           if (writing !== 0 || (control & INDIRECT) !== 0) break;
           writing = WRITE;
-          readable.byteLength = byteLength >>> 0;
-          readable.segmentCount = (to - start) >> 2;
+          readableBytes = byteLength;
+          readableEnd = to;
         }
         const sum = (byteLength + length) | 0;
         if (sum >>> 0 < length >>> 0 || to === limit) break;
@@ -218,12 +223,14 @@ export class SplitQueue extends RingQueue {
         to = (to + 4) | 0;
         if ((control & NEXT) === 0) {
           if (writing === 0) {
-            readable.byteLength = byteLength >>> 0;
-            readable.segmentCount = (to - start) >> 2;
+            readableBytes = byteLength;
+            readableEnd = to;
           }
-          writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
-          writable.segmentCount = (((to - start) >> 2) - readable.segmentCount) | 0;
-          idle = link;
+          const { readable, writable } = chain;
+          readable.byteLength = readableBytes >>> 0;
+          readable.segmentCount = (readableEnd - start) >> 2;
+          writable.byteLength = ((byteLength - readableBytes) | 0) >>> 0;
+          writable.segmentCount = (to - readableEnd) >> 2;
           next = (next + 1) & 0xffff;
           count = (count + 1) | 0;
           continue each;
@@ -237,9 +244,9 @@ export class SplitQueue extends RingQueue {
         control = words[at | 3]! | 0;
       }
       const segmentCount = (to - start) >> 2;
+      if (writing !== 0) chain.endReadable((readableEnd - start) >> 2, readableBytes >>> 0);
       this.reader.at.set((at - first) >> 2, offset + recentLow, high, length, control);
       if (count === 0 && this.reader.readOn(chain, words, first, entries, segmentCount, byteLength >>> 0, writing)) {
-        idle = link;
         next = (next + 1) & 0xffff;
         count = 1;
       } else {
@@ -250,7 +257,6 @@ export class SplitQueue extends RingQueue {
     }
     if (count === 0) return 0;
     if (this.observer !== null) this.observer.taken(line[0]!, this.next & mask);
-    this.idle = idle;
     this.next = next;
     return count;
   }
@@ -272,9 +278,8 @@ export class SplitQueue extends RingQueue {
     usedRing[at | 1] = written;
     this.usedNext = (usedNext + 1) & WRAP;
     this.heads[head] = 0;
-    chain.link = this.idle;
-    this.idle = chain.place;
     chain.state = IDLE;
+    if (chain.spare) this.giveBack(chain);
   }
 
   protected publish(): boolean {
