@@ -43,13 +43,14 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   const stop = (): void => abort.abort();
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
   const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
-  const control = options.control === undefined ? null : new ControlSocket(options.control);
+  let control: ControlSocket | null = null;
   let machine: VirtualMachine | null = null;
   const metrics =
     options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine?.metrics() ?? {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
+    control = options.control === undefined ? null : new ControlSocket(options.control);
     machine = await startMachine(options, describe(options, input), abort.signal);
     saving?.attach(machine);
     control?.attach(machine);

@@ -49,11 +49,15 @@ export function deviceSpecs({
     ...(rng === undefined || rng === false ? [] : [spec('rng', 'rng', undefined, 1, rng === true ? {} : rng)]),
     ...devices.map(({ name, attach = 'inline', ...rest }) => ({ ...rest, attach, name: name ?? rest.device.module })),
   ];
-  for (const { attach, name, policy = 'all-ones' } of specs) {
-    if (!DEVICE_POLICIES.includes(policy)) throw new MachineOptionError(`${name}: ${NOT_A_POLICY}, not ${policy}`);
-    if (!isAttach(attach)) throw new MachineOptionError(`${name}: ${NOT_AN_ATTACH}, not ${attach}`);
-  }
+  for (const spec of specs) checkPlacement(spec, specs);
   return specs;
+}
+
+function checkPlacement({ id, attach, name, policy = 'all-ones' }: DeviceSpec, all: readonly DeviceSpec[]): void {
+  const isShared = id !== undefined && all.filter((other) => other.id === id).length > 1;
+  if (isShared || id === '') throw new MachineOptionError(`${name}: no two devices have the same id, nor an empty one`);
+  if (!DEVICE_POLICIES.includes(policy)) throw new MachineOptionError(`${name}: ${NOT_A_POLICY}, not ${policy}`);
+  if (!isAttach(attach)) throw new MachineOptionError(`${name}: ${NOT_AN_ATTACH}, not ${attach}`);
 }
 
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */

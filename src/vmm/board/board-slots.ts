@@ -24,6 +24,8 @@ export class BoardSlots {
   readonly #meters: SharedMeters;
   /** Taken out, and not closed yet. */
   readonly #leaving = new Map<number, PciFunction>();
+  /** On their way in. */
+  readonly #arriving = new Set<Promise<void>>();
 
   constructor(bus: PciBus, meters: SharedMeters) {
     this.#bus = bus;
@@ -38,13 +40,9 @@ export class BoardSlots {
 
   /** @throws what the device throws; RangeError where the slot is taken */
   async plug(options: SlotOptions): Promise<void> {
-    const made = await functionOf(options);
-    try {
-      this.#put(options.slot, made);
-    } catch (error) {
-      await made.close?.();
-      throw error;
-    }
+    const arriving = this.#plug(options);
+    this.#arriving.add(arriving);
+    await arriving.finally(() => this.#arriving.delete(arriving));
   }
 
   /** The guest reaches it no more, and it is to be released. False where there is nothing in the slot. */
@@ -67,9 +65,20 @@ export class BoardSlots {
     await taken?.close?.();
   }
 
-  /** Ends all functions that are there, or leaving. */
+  /** Ends all functions that are there, coming or leaving. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#arriving);
     await Promise.all([this.#bus.close(), ...[...this.#leaving.keys()].map((slot) => this.release(slot))]);
+  }
+
+  async #plug(options: SlotOptions): Promise<void> {
+    const made = await functionOf(options);
+    try {
+      this.#put(options.slot, made);
+    } catch (error) {
+      await made.close?.();
+      throw error;
+    }
   }
 
   #put(slot: number, made: PciFunction | VirtioPciFunction): void {

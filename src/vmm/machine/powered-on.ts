@@ -1,21 +1,24 @@
 /** A machine that is switched on, and what saving and restoring it needs of it. */
 import type { KvmStats } from '../../kvm/index.js';
-import type { AttachedDevice, DeviceSpec, RemotePort } from '../attach/index.js';
+import type { AttachedDevice, DeviceFigures, DeviceSpec, RemotePort } from '../attach/index.js';
+import type { MachineMetrics } from '../metrics/machine-metrics.js';
 import {
   BoardOnVcpu,
   deviceShape,
   type MachineParts,
   type MachineShape,
+  type OpenSnapshot,
   RemoteTargets,
+  restoreMachine,
   type SnapshotSize,
   type StateTarget,
   saveMachine,
   writeSnapshot,
 } from '../snapshot/index.js';
+import type { CloseList } from './close-list.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 import type { VcpuLoop } from './vcpu-loop.js';
-import type { CloseList } from './vcpus.js';
 
 export interface PoweredOn {
   readonly hardware: Hardware;
@@ -64,4 +67,23 @@ export async function withParts<T>(on: PoweredOn, use: (parts: MachineParts) => 
   } finally {
     await remote.close();
   }
+}
+
+/** Its devices run from here on, its vCPUs do not yet. */
+export async function restoreTo(on: PoweredOn, { sections }: OpenSnapshot): Promise<void> {
+  await withParts(on, async (parts) => {
+    await restoreMachine(parts, sections);
+    for (const target of parts.targets) await target.resume();
+  });
+}
+
+/** Until a machine is switched off. */
+export interface PowerOnCounts {
+  readonly kvm: MachineMetrics['kvm'];
+  readonly devices: readonly DeviceFigures[];
+}
+
+export function countOf({ stats, devices }: PoweredOn): PowerOnCounts {
+  const kvm = stats.map((one) => one?.read() ?? null);
+  return { kvm, devices: devices.attached.map((device) => device.figures()) };
 }

@@ -9,11 +9,9 @@ import type { BoardLink } from '../board/board-question.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
 import { prepareVcpu } from '../cpu/index.js';
 import { BOARD } from '../snapshot/index.js';
+import type { CloseList } from './close-list.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
-
-/** What must happen, in the opposite order, when a machine is switched off. */
-export type CloseList = (() => Promise<void>)[];
 
 export interface CreatedVcpus {
   readonly vcpus: readonly Vcpu[];

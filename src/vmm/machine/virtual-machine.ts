@@ -2,20 +2,15 @@
 import { KvmStats, type Vcpu, type VcpuExit } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
-import {
-  checkDevices,
-  type DeviceFigures,
-  type DeviceInfo,
-  type DevicePolicy,
-  type PlugDescription,
-} from '../attach/index.js';
+import { checkDevices, type DeviceInfo, type DevicePolicy, type PlugDescription } from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { HotplugCounts } from '../devices/pci-hotplug.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
-import { type MachineShape, OpenSnapshot, placeDevices, restoreMachine, type SnapshotSize } from '../snapshot/index.js';
+import { type MachineShape, OpenSnapshot, placeDevices, type SnapshotSize } from '../snapshot/index.js';
+import { type CloseList, closeAll } from './close-list.js';
 import type { UnplugOptions } from './departures.js';
 import {
   type CheckedDescription,
@@ -28,9 +23,9 @@ import { DeviceBay, type PlugOptions } from './device-bay.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
 import { MachineEmitter, type MachineState } from './machine-events.js';
-import { type PoweredOn, saveTo, shapeOf, withParts } from './powered-on.js';
+import { countOf, type PoweredOn, type PowerOnCounts, restoreTo, saveTo, shapeOf } from './powered-on.js';
 import { VcpuLoop } from './vcpu-loop.js';
-import { type CloseList, createVcpus } from './vcpus.js';
+import { createVcpus } from './vcpus.js';
 
 /** Of a description that needs no kernel. */
 const RESTORED = Symbol('restored');
@@ -319,6 +314,7 @@ export class VirtualMachine extends MachineEmitter {
     this.#bay.disconnect();
     try {
       await Promise.all(loops.map((loop) => loop.close()));
+      this.#bay.ejected(on.hardware.signal.takeEjected());
     } finally {
       await closeAll(closing).finally(() => {
         this.#enter('off');
@@ -352,29 +348,4 @@ export class VirtualMachine extends MachineEmitter {
   #require(action: string, ...states: MachineState[]): void {
     if (!states.includes(this.#state)) throw new MachineStateError(action, this.#state);
   }
-}
-
-interface PowerOnCounts {
-  readonly kvm: MachineMetrics['kvm'];
-  readonly devices: readonly DeviceFigures[];
-}
-
-function countOf({ stats, devices }: PoweredOn): PowerOnCounts {
-  const kvm = stats.map((one) => one?.read() ?? null);
-  return { kvm, devices: devices.attached.map((device) => device.figures()) };
-}
-
-/** Its devices run from here on, its vCPUs do not yet. */
-async function restoreTo(on: PoweredOn, { sections }: OpenSnapshot): Promise<void> {
-  await withParts(on, async (parts) => {
-    await restoreMachine(parts, sections);
-    for (const target of parts.targets) await target.resume();
-  });
-}
-
-/** Last in, first out; where something fails, the rest is closed all the same. */
-async function closeAll(closing: CloseList): Promise<void> {
-  const failures: unknown[] = [];
-  for (const close of closing.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw failures[0];
 }

@@ -148,6 +148,8 @@ describe('a machine', () => {
     [{ kernel, memory: Number.NaN }, 'memory must be'],
     [{ kernel, disks: [{ path: 'x', attach: 'moon' as 'inline' }] }, 'attach is inline, thread, process'],
     [{ kernel, disks: [{ path: 'x', attach: 'vhost-user:' as const }] }, 'attach is inline, thread, process'],
+    [{ kernel, disks: [{ path: 'x', id: '' }] }, 'no two devices have the same id'],
+    [{ kernel, disks: [{ path: 'x', id: 'a' }], rng: { id: 'a' } }, 'no two devices have the same id'],
   ])('is not made from a description that is wrong (%#)', (description, message) => {
     expect(() => new VirtualMachine(description)).toThrow(message);
     expect(() => new VirtualMachine(description)).toThrow(expect.objectContaining({ code: 'ERR_IOREGION_MACHINE' }));
@@ -167,6 +169,8 @@ describe('a machine', () => {
     await expect(machine.reset()).rejects.toMatchObject({ code: 'ERR_IOREGION_MACHINE_STATE' });
     expect(() => machine.resume()).toThrow('the machine is off');
     expect(() => machine.pressPowerButton()).toThrow('the machine is off');
+    await expect(machine.plug({ rng: true })).rejects.toMatchObject({ code: 'ERR_IOREGION_MACHINE_STATE' });
+    await expect(machine.unplug('rng rng')).rejects.toMatchObject({ code: 'ERR_IOREGION_MACHINE_STATE' });
     await machine.stop();
   });
 
