@@ -8,6 +8,7 @@ type Register = (program: Command) => void;
 /** Every command: its name, and where the function comes from that adds it to the program. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./run.js')).registerRun,
+  control: async () => (await import('./control.js')).registerControl,
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
   serve: async () => (await import('./serve/command.js')).registerServe,

@@ -22,7 +22,7 @@ The control socket takes a line of JSON at a time and answers with one: {"ok": â
   {"query": null}            state and devices; {"query": "metrics"}: all that is counted
   {"snapshot": "DIRECTORY"}  saves the machine, which goes on
   "pause", "resume", "reset", "power-button", "stop"
-For example: echo '{"plug": "disk=data.img,attach=thread,id=data"}' | nc -NU control
+From a shell: ioregion control PATH plug disk=data.img,attach=thread,id=data
 `;
 
 export function registerRun(program: Command): void {

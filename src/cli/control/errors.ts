@@ -7,3 +7,6 @@ export class ControlError extends IoregionError {
     super('ERR_IOREGION_CONTROL', reason);
   }
 }
+
+/** What the machine has answered, or that nothing did: with the code that it was given. */
+export class ControlAnswerError extends IoregionError {}
