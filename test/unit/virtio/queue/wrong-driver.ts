@@ -5,6 +5,7 @@ import { hookMemory, type MemoryHook, type RingPlace } from 'ioregion/testing';
 import { type Chain, type ChainBuffers, createQueue, type QueueEngine, type QueueError } from 'ioregion/virtio';
 import { expect } from 'vitest';
 import { Random } from '#dist/test/stress/random.js';
+import { NativeIo } from './native-io.js';
 import { type Format, type SetUp, Subject } from './subject.js';
 
 /** RAM with a hole, ROM, and another region next to it. */
@@ -100,6 +101,7 @@ export class WrongDriver {
   readonly #place: RingPlace;
   readonly #engine: QueueEngine;
   readonly #random: Random;
+  readonly #io = new NativeIo();
   readonly #held: Chain[] = [];
   readonly #errors: QueueError[] = [];
   #calls = 0;
@@ -136,6 +138,7 @@ export class WrongDriver {
     expect(this.#engine.inFlight).toBe(0);
     expect(this.#errors.length).toBeLessThanOrEqual(1);
     for (const { code } of this.#errors) expect(code).toMatch(/^ERR_IOREGION_QUEUE_/);
+    this.#io[Symbol.dispose]();
   }
 
   #send(): void {
@@ -164,6 +167,8 @@ export class WrongDriver {
     this.#checkSegments(writable, true);
     expect(readable.byteLength + writable.byteLength).toBeLessThan(2 ** 32);
     readable.copyTo(new Uint8Array(Math.min(readable.byteLength, MOST)));
+    this.#io.drain(readable);
+    this.#io.fill(writable);
     const written = writable.fill(0xee, 0, Math.min(writable.byteLength, MOST));
     if (this.#random.below(4) === 0) this.#held.push(chain);
     else chain.complete(written);

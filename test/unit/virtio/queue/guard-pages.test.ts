@@ -1,0 +1,42 @@
+/** The random wrong drivers once more, with guest memory between inaccessible pages, in a process that a stray access ends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { compileGuardPages, runGuarded, type Stray } from '#dist/test/support/guard-pages.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'ioregion-guards-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const library = compileGuardPages(directory);
+
+const VITEST = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+const RUN = [VITEST, 'run', '--project', 'unit', '--reporter', 'tap', '--no-color'];
+const DRIVERS = 'survives a wrong driver|survives memory that reads';
+
+const runDrivers = (stray?: Stray) =>
+  runGuarded(library, [...RUN, 'test/unit/virtio/queue/properties.test.ts', '-t', DRIVERS], stray);
+
+const MAPPING = `
+  const { GuestMemory } = await import('${new URL('../../../../dist/src/memory/index.js', import.meta.url)}');
+  GuestMemory.create(4096).close();`;
+
+describe('guest memory between inaccessible pages', () => {
+  test.each(['before', 'behind'] as const)('ends the process that touches a byte %s it', async (stray) => {
+    const run = (how?: Stray) => runGuarded(library, ['--input-type=module', '--eval', MAPPING], how);
+    expect(await run()).toMatchObject({ code: 0, signal: null });
+    expect((await run(stray)).signal).toBe('SIGSEGV');
+  });
+
+  test('is all that random wrong drivers make the engine, and the kernel at its addresses, reach', async () => {
+    const { code, output } = await runDrivers();
+    expect(output).toContain('survives a wrong driver');
+    expect(code, output).toBe(0);
+  });
+
+  test('is left by native reads that are one page too long, and that is seen', async () => {
+    const { code, output } = await runDrivers('io');
+    expect(output).toMatch(/not ok .*survives a wrong driver/);
+    expect(code).toBe(1);
+  });
+});
