@@ -57,7 +57,7 @@ function distOutdated() {
     const reason = reasonIfNewer([source, inRoot('tsconfig.json')], modified(output));
     if (reason !== null) return reason;
   }
-  return reasonIfNewer([inRoot('scripts', 'bundle-cli.mjs')], modified(inRoot('dist/src/cli/ioregion.cjs')));
+  return reasonIfNewer([inRoot('scripts', 'bundle.mjs')], modified(inRoot('dist/src/cli/ioregion.cjs')));
 }
 
 function reasonIfNewer(sources, built) {

@@ -1,22 +1,26 @@
 /**
- * What our VMM costs before its guest does anything: from the start of its process to the first guest instruction, and the
+ * What our VMM costs before its guest does anything: from the start of `ioregion run` to the first guest instruction, and the
  * memory of the process beside that of the guest, with four disks. Medians of processes one after the other. Without a
- * /dev/kvm all but KVM is measured. `npm run bench:machine -- [--json FILE]`; the status is 1 where a limit is missed.
+ * /dev/kvm all but KVM is measured, by a stand-in. `npm run bench:machine -- [--json FILE]`; the status is 1 where a limit is
+ * missed.
  */
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { guestKernel, LAYOUT, waitEqual, writeOplist } from '../../guests/index.js';
-import { measuredEnvironment, printEmptyNode } from './measured-process.js';
+import { entryFile } from '../../src/native/entry-file.js';
+import { MACHINE_MEMORY } from './machine-memory.js';
+import { type MachineSample, measureRun, measureStandIn, writeKernel } from './machine-sample.js';
+import { printEmptyNode } from './measured-process.js';
 
 const RUNS = 7;
+const DISKS = 4;
+const DISK_BYTES = 2 ** 20;
 const START_LIMIT_MS = 300;
 const MEMORY_LIMIT_MIB = 120;
 const MIB = 2 ** 20;
-const PROCESS = fileURLToPath(new URL('./machine-process.js', import.meta.url));
+const STAND_IN = fileURLToPath(entryFile(new URL('./machine-process.js', import.meta.url)));
 
 function hasKvm(): boolean {
   try {
@@ -27,25 +31,25 @@ function hasKvm(): boolean {
   }
 }
 
-/** A guest that waits for ever. */
-async function writeKernel(path: string): Promise<void> {
-  const prepare = (memory: Uint8Array) => writeOplist(memory, LAYOUT.GUEST_FREE, [waitEqual(LAYOUT.GUEST_FREE - 8, 1)]);
-  const kernel = await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: LAYOUT.GUEST_FREE });
-  writeFileSync(path, kernel);
+function createDisks(directory: string): string[] {
+  const paths = Array.from({ length: DISKS }, (_, index) => join(directory, `disk-${index}.img`));
+  for (const path of paths) {
+    writeFileSync(path, '');
+    truncateSync(path, DISK_BYTES);
+  }
+  return paths;
 }
 
-/** `cpuMs`: processor time of all threads, which other work on the host disturbs less than it does `ms`. */
-interface Sample {
-  readonly ms: number;
-  readonly cpuMs: number;
-  readonly bytes: number;
-}
-
-function measure(kind: string, kernel: string): Sample {
-  const env = measuredEnvironment();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROCESS, kind, kernel], { encoding: 'utf8', env });
-  if (status !== 0) throw new Error(`the measured process failed: ${stderr}`);
-  return JSON.parse(stdout);
+async function measure(kind: 'machine' | 'parts', directory: string): Promise<MachineSample[]> {
+  const disks = createDisks(directory);
+  const kernel = join(directory, 'kernel');
+  if (kind === 'machine') await writeKernel(kernel);
+  const samples: MachineSample[] = [];
+  for (let left = RUNS; left > 0; left--)
+    samples.push(
+      kind === 'machine' ? await measureRun(kernel, MACHINE_MEMORY, disks) : measureStandIn(STAND_IN, disks),
+    );
+  return samples;
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -53,16 +57,15 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 const { json } = parseArgs({ options: { json: { type: 'string' } } }).values;
 const kind = hasKvm() ? 'machine' : 'parts';
 const directory = mkdtempSync(join(tmpdir(), 'ioregion-start-'));
-const kernel = join(directory, 'kernel');
-await writeKernel(kernel);
 printEmptyNode();
-const samples = Array.from({ length: RUNS }, () => measure(kind, kernel));
-rmSync(directory, { recursive: true });
+const samples = await measure(kind, directory).finally(() => rmSync(directory, { recursive: true }));
 const startMs = Math.round(median(samples.map(({ ms }) => ms)));
 const cpuMs = Math.round(median(samples.map((sample) => sample.cpuMs)));
 const memoryMib = Math.round(median(samples.map(({ bytes }) => bytes / MIB)));
 const verdict = (value: number, limit: number) => (value <= limit ? 'met' : 'missed');
-console.log(kind === 'machine' ? 'a machine with four disks' : 'no /dev/kvm: all of a machine with four disks but KVM');
+console.log(
+  kind === 'machine' ? 'ioregion run, four disks' : 'no /dev/kvm: all of ioregion run with four disks but KVM',
+);
 console.log(
   `process start to first guest instruction: ${startMs} ms (limit ${START_LIMIT_MS}: ${verdict(startMs, START_LIMIT_MS)})`,
 );

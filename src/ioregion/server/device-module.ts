@@ -1,5 +1,6 @@
 /** Devices as modules: how a device gets into another thread or process. */
 import { pathToFileURL } from 'node:url';
+import { importModule } from '../../native/import-module.js';
 import type { AsyncRegisterDevice, RegisterDevice } from '../register-device.js';
 import { DeviceLoadError } from './errors.js';
 
@@ -40,7 +41,7 @@ export async function loadDevice<Device extends object = RegisterDevice>(
   context: DeviceContext = NO_CONTEXT,
 ): Promise<Device> {
   try {
-    const namespace = (await import(toUrl(module))) as Record<string, unknown>;
+    const namespace = await importModule(toUrl(module));
     const make = namespace[factory];
     if (typeof make !== 'function') throw new DeviceLoadError(module, `has no function "${factory}" to export`);
     return await (make as (options: unknown, context: DeviceContext) => Promise<Device>)(options, context);

@@ -1,5 +1,6 @@
 /** A region server on a Worker of its own, seen from the thread that started it. */
 import { Worker } from 'node:worker_threads';
+import { entryFile } from '../../native/entry-file.js';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
 import { kickRegionServer, stopRegionServer } from './blocking-server.js';
 import type { ServerStats } from './counters.js';
@@ -83,7 +84,9 @@ export class RegionServerThread {
   }
 
   static async #open(options: RegionServerThreadOptions): Promise<RegionServerThread> {
-    const worker = new Worker(new URL('./region-server-worker.js', import.meta.url), { workerData: toData(options) });
+    const worker = new Worker(entryFile(new URL('./region-server-worker.js', import.meta.url)), {
+      workerData: toData(options),
+    });
     const ended = whenEnded(worker);
     ended.catch(() => {}); /* who does not look at it must not crash from it */
     try {

@@ -113,15 +113,19 @@ async function serve({ server, regions }: Opened): Promise<ServerEnd> {
   }
 }
 
-try {
-  const { server, regions } = await open(workerData as ServerWorkerData);
-  send({ type: 'ready', serverId: server.id });
-  await once(parentPort!, 'message'); /* all threads of the device are ready */
-  const end = await serve({ server, regions });
-  await closeDevices(regions);
-  send({ type: 'ended', end: toPlainEnd(end), stats: server.stats });
-} catch (error) {
-  const load = error instanceof DeviceLoadError;
-  const message = load ? error.reason : error instanceof Error ? error.message : String(error);
-  send({ type: 'failed', module: load ? error.module : null, message });
+async function main(): Promise<void> {
+  try {
+    const { server, regions } = await open(workerData as ServerWorkerData);
+    send({ type: 'ready', serverId: server.id });
+    await once(parentPort!, 'message'); /* all threads of the device are ready */
+    const end = await serve({ server, regions });
+    await closeDevices(regions);
+    send({ type: 'ended', end: toPlainEnd(end), stats: server.stats });
+  } catch (error) {
+    const load = error instanceof DeviceLoadError;
+    const message = load ? error.reason : error instanceof Error ? error.message : String(error);
+    send({ type: 'failed', module: load ? error.module : null, message });
+  }
 }
+
+void main();

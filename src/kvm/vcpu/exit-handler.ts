@@ -1,4 +1,5 @@
 /** Devices that live in the vCPU's own Worker: they answer an exit without leaving the thread. */
+import { importModule } from '../../native/import-module.js';
 import type { IoExit } from '../io-exit.js';
 import type { MmioExit } from '../mmio-exit.js';
 
@@ -30,7 +31,7 @@ export async function loadExitHandler({
   factory = 'default',
   options,
 }: ExitHandlerModule): Promise<ExitHandler> {
-  const namespace = (await import(module)) as Record<string, unknown>;
+  const namespace = await importModule(module);
   const make = namespace[factory];
   if (typeof make !== 'function') throw new TypeError(`${module} exports no function "${factory}"`);
   return await (make as (options: unknown) => ExitHandler | Promise<ExitHandler>)(options);

@@ -72,15 +72,19 @@ async function ask({ handler }: VcpuCore, question: unknown): Promise<void> {
   }
 }
 
-try {
-  const core = await open();
-  port.on('message', (request: VcpuRequest) => {
-    if (request.type === 'run' || request.type === 'settle') return run(core, request);
-    if (request.type === 'ask') return void ask(core, request.question);
-    core.close();
-    void closeHandler(core).finally(() => port.close());
-  });
-  reply({ type: 'ready', coreId: core.id });
-} catch (error) {
-  reply({ type: 'start-failed', message: messageOf(error), system: systemPart(error) });
+async function main(): Promise<void> {
+  try {
+    const core = await open();
+    port.on('message', (request: VcpuRequest) => {
+      if (request.type === 'run' || request.type === 'settle') return run(core, request);
+      if (request.type === 'ask') return void ask(core, request.question);
+      core.close();
+      void closeHandler(core).finally(() => port.close());
+    });
+    reply({ type: 'ready', coreId: core.id });
+  } catch (error) {
+    reply({ type: 'start-failed', message: messageOf(error), system: systemPart(error) });
+  }
 }
+
+void main();

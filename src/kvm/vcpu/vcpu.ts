@@ -1,5 +1,6 @@
 /** A vCPU on a Worker of its own, seen from the thread that owns the VM. */
 import { Worker } from 'node:worker_threads';
+import { entryFile } from '../../native/entry-file.js';
 import { type DispatcherObject, type FailureRecord, type Fd, native, undoOnFailure } from '../../native/index.js';
 import { KvmIoctlError } from '../errors.js';
 import type { KvmExit } from '../exit.js';
@@ -86,7 +87,7 @@ export class Vcpu {
       cpus: options.cpus ?? null,
       exitHandler: options.exitHandler ?? null,
     };
-    this.#worker = new Worker(new URL('./vcpu-worker.js', import.meta.url), {
+    this.#worker = new Worker(entryFile(new URL('./vcpu-worker.js', import.meta.url)), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });

@@ -15,4 +15,4 @@ async function open({ backend, memory }: VhostUserWorkerData, log: DeviceLog): P
   return await VhostUserControl.connect({ ...backend, memory: guest, log });
 }
 
-await serveControl(open);
+void serveControl(open);

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { DeviceModule } from '../../ioregion/server/device-module.js';
 import type { SharedMemory } from '../../memory/index.js';
+import { entryFile } from '../../native/entry-file.js';
 import { closeAll, EventFd } from '../../native/index.js';
 import type { InterruptSource } from '../interrupt/index.js';
 import { ControlState } from './control-state.js';
@@ -93,7 +94,7 @@ export class WorkerControl implements DeviceControl {
   /** The same with another entry, which calls `serveControl`; `data` goes there. */
   static async launch(entry: URL, data: WorkerData, logTo: DeviceLog | 'stderr' = () => {}): Promise<WorkerControl> {
     const log = typeof logTo === 'function' ? logTo : () => {};
-    const worker = new Worker(entry, {
+    const worker = new Worker(entryFile(entry), {
       workerData: { ...data, logToStderr: logTo === 'stderr' },
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DeviceConnection, DevicePort, deviceProcessEnvironment } from '../../ioregion/index.js';
+import { entryFile } from '../../native/entry-file.js';
 import { Fd } from '../../native/index.js';
 import { FUNCTION_MODULE, RemoteWiring } from '../../virtio/pci/index.js';
 import { DeviceProcessError } from '../errors.js';
@@ -13,7 +14,7 @@ import { type AttachContext, type Attachment, commonOptions, vectorsOf } from '.
 import type { DeviceSpec } from './device-spec.js';
 import { dispatchTo, forwarded, remoteRegions, statePort } from './remote-regions.js';
 
-const COMMAND = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const COMMAND = fileURLToPath(entryFile(new URL('../../cli/main.js', import.meta.url), 'ioregion.cjs'));
 /** Name of the file that the queues count in. */
 const FIGURES = 'figures';
 /** The longest wait for an access, ms: a device process that is stuck is reported then. */

@@ -3,6 +3,7 @@
  * that waits for the main thread.
  */
 import { Worker } from 'node:worker_threads';
+import { entryFile } from '../../native/entry-file.js';
 import { RemoteStateError } from '../../virtio/state/index.js';
 import type { RemotePort } from '../attach/index.js';
 import type { PortAnswer, PortQuestion } from './remote-targets-worker.js';
@@ -31,7 +32,7 @@ export class RemoteTargets {
   }
 
   #start(ports: readonly RemotePort[]): Worker {
-    const worker = new Worker(new URL('./remote-targets-worker.js', import.meta.url), { workerData: ports });
+    const worker = new Worker(entryFile(new URL('./remote-targets-worker.js', import.meta.url)), { workerData: ports });
     worker.on('message', (answer: PortAnswer) => {
       const { name, waiting } = this.#waiting.shift()!;
       if ('failed' in answer) waiting.reject(new RemoteStateError(name, answer.failed));

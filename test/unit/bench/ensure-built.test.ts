@@ -31,7 +31,7 @@ beforeEach(() => {
   );
   mkdirSync(join(root, 'node_modules/some-tool'), { recursive: true });
   symlinkSync(join(PACKAGE, 'node_modules/node-gyp-build'), join(root, 'node_modules/node-gyp-build'));
-  const sources = ['native/src/fd.c', 'binding.gyp', 'src/index.ts', 'tsconfig.json', 'scripts/bundle-cli.mjs'];
+  const sources = ['native/src/fd.c', 'binding.gyp', 'src/index.ts', 'tsconfig.json', 'scripts/bundle.mjs'];
   for (const source of sources) place(source, OLDER);
   const outputs = ['build/Release/ioregion.node', 'dist/src/index.js', 'dist/src/cli/ioregion.cjs'];
   for (const output of outputs) place(output, BUILT);
@@ -73,7 +73,7 @@ describe('ensure-built', () => {
   });
 
   it('compiles where the command line is to be bundled in another way', () => {
-    place('scripts/bundle-cli.mjs', NEWER);
+    place('scripts/bundle.mjs', NEWER);
     expect(ensureBuilt().calls).toEqual(['run build:ts']);
   });
 

@@ -1,0 +1,70 @@
+/** One start of a machine, measured. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { guestKernel, LAYOUT, pioWrite, waitEqual, writeOplist } from '../../guests/index.js';
+import { measuredEnvironment } from './measured-process.js';
+
+export interface MachineSample {
+  /** From the start of the process to the first guest instruction. */
+  readonly ms: number;
+  /** Processor time of all threads until then, which other work on the host disturbs less. */
+  readonly cpuMs: number;
+  /** Memory beside that of the guest. */
+  readonly bytes: number;
+}
+
+const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.url));
+const LIMIT_MS = 120_000;
+const SERIAL = 0x3f8;
+const KIB = 1024;
+/** Of /proc/PID/stat after the name: user and system time, in ticks of 10 ms. */
+const [UTIME, STIME, TICK_MS] = [11, 12, 10];
+
+/** A guest that says one letter on its serial port, and waits for ever. */
+export async function writeKernel(path: string): Promise<void> {
+  const ops = [pioWrite(SERIAL, 1, 0x61), waitEqual(LAYOUT.GUEST_FREE - 8, 1)];
+  const prepare = (memory: Uint8Array) => writeOplist(memory, LAYOUT.GUEST_FREE, ops);
+  writeFileSync(path, await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: LAYOUT.GUEST_FREE }));
+}
+
+/** `ioregion run`, until the guest's first letter has come out of it: an exit and a write later than its first instruction. */
+export async function measureRun(kernel: string, memory: number, disks: readonly string[]): Promise<MachineSample> {
+  const words = ['run', '--kernel', kernel, '--memory', String(memory), ...disks.flatMap((disk) => ['--disk', disk])];
+  const started = performance.now();
+  const child = spawn(process.execPath, [PROGRAM, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: measuredEnvironment(),
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  const exited = once(child, 'exit');
+  const [data] = await Promise.race([once(child.stdout, 'data'), exited]);
+  const ms = performance.now() - started;
+  if (!(data instanceof Uint8Array)) throw new Error('ioregion run ended before its guest began');
+  const sample = { ms, cpuMs: processorMs(child.pid!), bytes: vmmBytes(child.pid!) };
+  child.kill('SIGKILL');
+  await exited;
+  return sample;
+}
+
+/** The stand-in for a host without KVM. */
+export function measureStandIn(program: string, disks: readonly string[]): MachineSample {
+  const options = { encoding: 'utf8', env: measuredEnvironment() } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...disks], options);
+  if (status !== 0) throw new Error(`the measured process failed: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
+  return (Number(fields[UTIME]) + Number(fields[STIME])) * TICK_MS;
+}
+
+/** Guest memory is the process's shared memory. */
+function vmmBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * KIB;
+  return field('RssAnon') + field('RssFile');
+}
