@@ -19,6 +19,7 @@ const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.
 const LIMIT_MS = 120_000;
 const SERIAL = 0x3f8;
 const KIB = 1024;
+const MIB = 2 ** 20;
 /** Of /proc/PID/stat after the name: user and system time, in ticks of 10 ms. */
 const [UTIME, STIME, TICK_MS] = [11, 12, 10];
 
@@ -31,7 +32,8 @@ export async function writeKernel(path: string): Promise<void> {
 
 /** `ioregion run`, until the guest's first letter has come out of it: an exit and a write later than its first instruction. */
 export async function measureRun(kernel: string, memory: number, disks: readonly string[]): Promise<MachineSample> {
-  const words = ['run', '--kernel', kernel, '--memory', String(memory), ...disks.flatMap((disk) => ['--disk', disk])];
+  const words = ['run', '--kernel', kernel, '--memory', `${memory / MIB}M`];
+  for (const disk of disks) words.push('--disk', disk);
   const started = performance.now();
   const child = spawn(process.execPath, [PROGRAM, ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],
