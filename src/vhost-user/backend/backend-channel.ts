@@ -4,6 +4,7 @@ import { Connection, type ReceivedMessage } from '../connection/index.js';
 import { VhostUserProtocolError } from '../errors.js';
 import { decodeU64, encodeVringState, HeaderFlag } from '../message/index.js';
 import { BackendRequest } from '../spec/index.js';
+import type { IovaRange } from './iotlb.js';
 import { TranslationMisses } from './translation-misses.js';
 
 /** A frontend that has left this many bytes unread need not be told once more that the configuration has changed. */
@@ -72,6 +73,11 @@ export class BackendChannel {
   /** Asks for a translation (IOTLB_MSG, a miss). */
   miss(iova: number, writing: boolean): void {
     this.#misses.add(iova, writing);
+  }
+
+  /** Translations that have come, or been taken back, are not asked for any more. null: all. */
+  forgetMisses(range: IovaRange | null): void {
+    this.#misses.forget(range);
   }
 
   get closed(): boolean {

@@ -23,6 +23,13 @@ const NOT_THE_DEVICES = VhostFeature.protocolFeatures | VhostFeature.logAll;
  * Whatever changes a ring that runs stops it first and waits until nothing of it is in flight; `update` starts what is
  * ready again.
  */
+/** Where translations come from. */
+export interface TranslationSource {
+  ask(iova: number, writing: boolean): void;
+  /** What has come, or been taken back, and was not asked for yet, is not asked for any more. null: all. */
+  forget(range: IovaRange | null): void;
+}
+
 export class Rings {
   /** What the frontend has accepted. */
   features = 0n;
@@ -37,18 +44,12 @@ export class Rings {
   readonly #withArea = new Set<Ring>();
   #log: DirtyLog | null = null;
   readonly #iotlb: Iotlb;
-  readonly #askFor: (iova: number, writing: boolean) => void;
+  readonly #translations: TranslationSource;
   /** Pages at I/O virtual addresses that have been asked for and have not come; plus one where they are to be written. */
   readonly #asked = new Set<number>();
 
-  /** `askFor`: asks the frontend for a translation. */
-  constructor(
-    control: LocalControl,
-    slots: MemorySlots,
-    interrupts: InterruptSource,
-    askFor: (iova: number, writing: boolean) => void,
-  ) {
-    this.#askFor = askFor;
+  constructor(control: LocalControl, slots: MemorySlots, interrupts: InterruptSource, translations: TranslationSource) {
+    this.#translations = translations;
     this.#iotlb = new Iotlb(slots);
     this.#control = control;
     this.#slots = slots;
@@ -209,12 +210,13 @@ export class Rings {
   /** True: it may come. Asked for once, until it has come or been taken back: each answer starts the rings, which ask again. */
   #missing(iova: number, writing: boolean): boolean {
     const asked = iova - (iova % PAGE_SIZE) + (writing ? 1 : 0);
-    if (!this.#asked.has(asked)) this.#askFor(iova, writing);
+    if (!this.#asked.has(asked)) this.#translations.ask(iova, writing);
     this.#asked.add(asked);
     return true;
   }
 
   #forgetAsked(range: IovaRange | null): void {
+    this.#translations.forget(range);
     if (range === null) return void this.#asked.clear();
     const { first, last } = addressesOf(range);
     const start = Number(first);

@@ -7,6 +7,7 @@ import { VhostUserProtocolError, VhostUserRequestError } from '../errors.js';
 import { encodeU64 } from '../message/index.js';
 import { frontendRequestName, ProtocolFeature, VhostFeature } from '../spec/index.js';
 import { BackendChannel } from './backend-channel.js';
+import type { IovaRange } from './iotlb.js';
 import { MemorySlots } from './memory-slots.js';
 import { offeredFeatures, offeredProtocolFeatures } from './offer.js';
 import { REQUESTS, type Request, type RequestResult } from './requests/index.js';
@@ -68,7 +69,11 @@ export class Session {
     this.#shrunkWatch = new FdWatch(this.shrunk, () => this.#onShrunk()).unref();
     const targets = { callRing: (index: number) => this.callRing(index), callConfig: () => this.#callConfig() };
     const interrupts = interruptsTo(targets, control.description.queueSizes.length);
-    this.rings = new Rings(control, this.slots, interrupts, (iova, writing) => this.#channel?.miss(iova, writing));
+    const translations = {
+      ask: (iova: number, writing: boolean) => this.#channel?.miss(iova, writing),
+      forget: (range: IovaRange | null) => this.#channel?.forgetMisses(range),
+    };
+    this.rings = new Rings(control, this.slots, interrupts, translations);
     let closed: (error: Error | null) => void = () => {};
     const over = new Promise<Error | null>((resolve) => {
       closed = resolve;

@@ -1,6 +1,7 @@
 /** Translations to ask for, one at a time. */
-import { encodeIotlb } from '../message/index.js';
+import { encodeIotlb, type IotlbMessage } from '../message/index.js';
 import { IotlbAccess, IotlbType } from '../spec/index.js';
+import { addressesOf, type IovaRange } from './iotlb.js';
 
 export type AskForTranslation = (payload: Uint8Array, answered: () => void) => void;
 
@@ -10,8 +11,8 @@ export type AskForTranslation = (payload: Uint8Array, answered: () => void) => v
  */
 export class TranslationMisses {
   readonly #ask: AskForTranslation;
-  /** By what is asked: an address that was taken back while it waited is still asked for once. */
-  readonly #waiting = new Map<string, Uint8Array>();
+  /** By what is asked. */
+  readonly #waiting = new Map<string, IotlbMessage>();
   #asking = false;
 
   constructor(ask: AskForTranslation) {
@@ -21,17 +22,27 @@ export class TranslationMisses {
   add(iova: number, writing: boolean): void {
     const access = writing ? IotlbAccess.write : IotlbAccess.read;
     const miss = { iova: BigInt(iova), size: 0n, userAddress: 0n, access, type: IotlbType.miss };
-    this.#waiting.set(`${iova} ${access}`, encodeIotlb(miss));
+    this.#waiting.set(`${iova} ${access}`, miss);
     this.#next();
+  }
+
+  /**
+   * What has come, or been taken back (null: all): whoever still lacks it asks again. A question that came after its answer would
+   * be about an address that the guest may have unmapped, which is a fault of the IOMMU.
+   */
+  forget(range: IovaRange | null): void {
+    if (range === null) return void this.#waiting.clear();
+    const { first, last } = addressesOf(range);
+    for (const [key, { iova }] of this.#waiting) if (iova >= first && iova <= last) this.#waiting.delete(key);
   }
 
   #next(): void {
     const [first] = this.#waiting;
     if (this.#asking || first === undefined) return;
-    const [key, payload] = first;
+    const [key, miss] = first;
     this.#waiting.delete(key);
     this.#asking = true;
-    this.#ask(payload, () => this.#answered());
+    this.#ask(encodeIotlb(miss), () => this.#answered());
   }
 
   #answered(): void {

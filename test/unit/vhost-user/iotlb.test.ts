@@ -125,6 +125,28 @@ test('the next translation is asked for when the frontend has acknowledged the q
   await eventually(() => expect(misses.length).toBe(before + 2));
 });
 
+test.each([
+  ['has come', (iova: bigint) => pageAt(iova, 3)],
+  ['has been taken back', (iova: bigint) => invalidate(iova - (iova % PAGE), PAGE)],
+])('what %s while it waited to be asked for is asked for no more by a ring that has ended', async (_what, message) => {
+  const { frontend, memory, misses } = await translated(Feature.version1, false);
+  const settled = () => tell(frontend, pageAt(0xf_0000n, 3));
+  await settled();
+  const channel = frontend.channel!;
+  channel.answer = null;
+  const second = makeQueue(frontend, memory, { index: 1, features: Feature.version1 | Feature.accessPlatform });
+  await frontend.startRing(second.setup, { iova: true });
+  await settled();
+  const before = misses.length;
+  await frontend.stopRing(1);
+  const { descriptors, driverArea, deviceArea } = second.setup;
+  for (const iova of [descriptors, driverArea, deviceArea]) await tell(frontend, message(iova));
+  const again = misses.length - before;
+  channel.answerAll();
+  await settled();
+  expect([again, misses.length - before]).toEqual([0, 0]);
+});
+
 test('a chain of as many pages as Linux sends runs, though its translations come one by one', {
   timeout: 60_000,
 }, async () => {
