@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { guestKernel, LAYOUT, pioWrite, waitEqual, writeOplist } from '../../guests/index.js';
+import { memoryUse } from '../../src/vmm/metrics/process-memory.js';
 import { measuredEnvironment } from './measured-process.js';
 
 export interface MachineSample {
@@ -18,7 +19,6 @@ export interface MachineSample {
 const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.url));
 const LIMIT_MS = 120_000;
 const SERIAL = 0x3f8;
-const KIB = 1024;
 const MIB = 2 ** 20;
 /** Of /proc/PID/stat after the name: user and system time, in ticks of 10 ms. */
 const [UTIME, STIME, TICK_MS] = [11, 12, 10];
@@ -45,7 +45,7 @@ export async function measureRun(kernel: string, memory: number, disks: readonly
   const [data] = await Promise.race([once(child.stdout, 'data'), exited]);
   const ms = performance.now() - started;
   if (!(data instanceof Uint8Array)) throw new Error('ioregion run ended before its guest began');
-  const sample = { ms, cpuMs: processorMs(child.pid!), bytes: vmmBytes(child.pid!) };
+  const sample = { ms, cpuMs: processorMs(child.pid!), bytes: memoryUse(child.pid!).vmmBytes };
   child.kill('SIGKILL');
   await exited;
   return sample;
@@ -62,11 +62,4 @@ export function measureStandIn(program: string, disks: readonly string[]): Machi
 function processorMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
   return (Number(fields[UTIME]) + Number(fields[STIME])) * TICK_MS;
-}
-
-/** Guest memory is the process's shared memory. */
-function vmmBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * KIB;
-  return field('RssAnon') + field('RssFile');
 }

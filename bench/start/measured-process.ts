@@ -1,14 +1,13 @@
 /** Processes whose start is measured, and Node's own part of it. */
 import { spawnSync } from 'node:child_process';
+import { deviceProcessEnvironment } from '../../src/ioregion/control/process-environment.js';
 
 /** Names a bundle that Node 20 parses at each start: half of what an empty process takes then. */
 export const CERTIFICATES = 'NODE_EXTRA_CA_CERTS';
 const RUNS = 5;
 
-export function measuredEnvironment(): NodeJS.ProcessEnv {
-  const { [CERTIFICATES]: _, ...environment } = process.env;
-  return environment;
-}
+/** Without them. */
+export const measuredEnvironment: () => NodeJS.ProcessEnv = deviceProcessEnvironment;
 
 /** Milliseconds from its start to its end. */
 export function timeNode(args: readonly string[], env: NodeJS.ProcessEnv = measuredEnvironment()): number {

@@ -3,6 +3,7 @@
 import type { IoregionError } from '../../native/index.js';
 import { functionBars } from '../../virtio/pci/index.js';
 import { QueueFigures } from '../../virtio/runner/index.js';
+import { closeAll } from '../close-list.js';
 import { MachineOptionError } from '../errors.js';
 import { Gsi } from '../layout.js';
 import { BarAllocator, PCI_SLOTS } from '../pci/index.js';
@@ -66,9 +67,7 @@ export async function attachDevices(
 
 /** In the opposite order; where one fails, the others are closed all the same. @throws what the first of them throws */
 export async function closeDevices(devices: readonly AttachedDevice[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const device of devices.toReversed()) await device.close().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw failures[0];
+  await closeAll(devices.map((device) => () => device.close()));
 }
 
 /** `bars`: by number; those that are not named are for the guest to place. @throws what the device throws; nothing is left then */

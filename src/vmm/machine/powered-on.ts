@@ -1,6 +1,7 @@
 /** A machine that is switched on, and what saving and restoring it needs of it. */
 import type { KvmStats } from '../../kvm/index.js';
 import type { AttachedDevice, DeviceFigures, DeviceSpec, RemotePort } from '../attach/index.js';
+import type { CloseList } from '../close-list.js';
 import type { MachineMetrics } from '../metrics/machine-metrics.js';
 import {
   BoardOnVcpu,
@@ -15,7 +16,6 @@ import {
   saveMachine,
   writeSnapshot,
 } from '../snapshot/index.js';
-import type { CloseList } from './close-list.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 import type { VcpuLoop } from './vcpu-loop.js';

@@ -7,9 +7,9 @@ import { BOARD_PLACES, BOARD_STATE } from '../board/board.js';
 import { BOARD_MODULE } from '../board/board-module.js';
 import type { BoardLink } from '../board/board-question.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
+import type { CloseList } from '../close-list.js';
 import { prepareVcpu } from '../cpu/index.js';
 import { BOARD } from '../snapshot/index.js';
-import type { CloseList } from './close-list.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 

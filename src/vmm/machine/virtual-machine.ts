@@ -5,12 +5,12 @@ import { GsiRoutes } from '../../virtio/interrupt/index.js';
 import { checkDevices, type DeviceInfo, type DevicePolicy, type PlugDescription } from '../attach/index.js';
 import { createBoardMeters } from '../board/board.js';
 import type { GuestRequest } from '../board/machine-signal.js';
+import { type CloseList, closeAll } from '../close-list.js';
 import { HotplugCounts } from '../devices/pci-hotplug.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
 import { type MachineShape, OpenSnapshot, placeDevices, type SnapshotSize } from '../snapshot/index.js';
-import { type CloseList, closeAll } from './close-list.js';
 import type { UnplugOptions } from './departures.js';
 import {
   type CheckedDescription,

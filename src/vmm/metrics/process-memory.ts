@@ -1,4 +1,4 @@
-/** What this process has in memory, from /proc/self/status: cheap, whatever the size of the guest. */
+/** What a process has in memory, from its /proc/PID/status: cheap, whatever the size of the guest. */
 import { readFileSync } from 'node:fs';
 
 export interface MemoryUse {
@@ -10,16 +10,17 @@ export interface MemoryUse {
 
 const KIB = 1024;
 
-export function memoryUse(): MemoryUse {
-  const status = readStatus();
+/** Of this process, or another one. */
+export function memoryUse(pid: number | 'self' = 'self'): MemoryUse {
+  const status = readStatus(pid);
   const field = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * KIB;
   return { residentBytes: field('VmRSS'), vmmBytes: field('RssAnon') + field('RssFile') };
 }
 
-function readStatus(): string {
+function readStatus(pid: number | 'self'): string {
   try {
-    return readFileSync('/proc/self/status', 'latin1');
+    return readFileSync(`/proc/${pid}/status`, 'latin1');
   } catch {
     return '';
   }
