@@ -27,6 +27,12 @@ const LOADED = [
   'src/ioregion/inline/bus-module',
 ];
 
+/**
+ * Folders of small modules that each thread of a device loads one by one: what tsc made of their index becomes all of them.
+ * In its place, so that a class is the same whoever imports it: nobody imports another file of the folder, errors stay outside.
+ */
+const MERGED = ['src/ioregion/register-block'];
+
 /** Stays outside: a command that starts too rarely to be worth it, and what shares classes with modules of users. */
 const OUTSIDE = /\bimport\('(\.[^']*\/(?:bench|open-module)\.js)'\)/g;
 
@@ -97,6 +103,20 @@ async function bundle(module, into) {
   await made.close();
 }
 
+/** From the sources: the index that tsc made is there only the first time. */
+async function merge(folder) {
+  const made = await rolldown({
+    input: `${folder}/index.ts`,
+    platform: 'node',
+    external: /\/native\//,
+    makeAbsoluteExternalsRelative: false,
+    resolve: { extensionAlias: { '.js': ['.ts'] } },
+  });
+  await made.write({ file: `${INTO}/${folder}/index.js`, format: 'esm', sourcemap: true });
+  await made.close();
+}
+
 clean();
+for (const folder of MERGED) await merge(folder);
 await bundle('src/cli/main', 'src/cli/ioregion');
 for (const entry of ENTRIES) await bundle(entry, entry);

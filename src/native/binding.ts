@@ -3,6 +3,7 @@
  * face in `index.ts`. Every function throws a `TypeError`/`RangeError` for an argument of the wrong kind and an
  * `Error` with `code`, `errno` and `syscall` where the kernel refused (see `errors.ts` for the classes they become).
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -401,6 +402,7 @@ export const native: NativeBinding = load();
 // The main thread: what node:worker_threads knows as well, and takes 10 ms of a cold start to load.
 if (native.gettid() === process.pid) process.on('exit', () => native.stopAll());
 
+/** What node-gyp-build would find first is looked for at once: its search is most of what each Worker waits for this module. */
 function load(): NativeBinding {
   const override = process.env.IOREGION_ADDON;
   if (override !== undefined) {
@@ -408,6 +410,9 @@ function load(): NativeBinding {
     process.dlopen(module, override);
     return module.exports;
   }
-  const loadAddon = createRequire(import.meta.url)('node-gyp-build') as (root: string) => NativeBinding;
+  const require = createRequire(import.meta.url);
+  const built = `${packageRoot}build/Release/ioregion.node`;
+  if (process.env.PREBUILDS_ONLY === undefined && existsSync(built)) return require(built) as NativeBinding;
+  const loadAddon = require('node-gyp-build') as (root: string) => NativeBinding;
   return loadAddon(packageRoot);
 }
