@@ -13,7 +13,7 @@ const FETCH_TIMEOUT_MS = 300_000;
 const referenceDirectory = join(packageRoot, 'bench', 'reference');
 const ownDirectory = join(referenceDirectory, 'vhost-user');
 const queueDirectory = join(referenceDirectory, 'queue');
-const LIBBLKIO_SCRIPT = join(packageRoot, 'scripts', 'peers', 'libblkio.sh');
+const TRIXIE = join(packageRoot, 'scripts', 'peers', 'trixie.sh');
 const CLIENT_OPTIONS = join(ownDirectory, 'client_options.c');
 const SHARED = [join(referenceDirectory, 'affinity.c'), join(hostDirectory, 'die.c')];
 const ENGINE = ['chain.c', 'memory_map.c', 'packed.c', 'queue.c', 'split.c'];
@@ -33,7 +33,7 @@ export async function buildPrograms(name: ClientName): Promise<{ client: readonl
 
 /** With the libblkio of a newer Debian, which the script fetches where it is missing. */
 async function buildLibblkioClient(): Promise<string[]> {
-  const { stdout } = await run(LIBBLKIO_SCRIPT, [], { timeout: FETCH_TIMEOUT_MS });
+  const { stdout } = await run(TRIXIE, [], { timeout: FETCH_TIMEOUT_MS });
   const tree = stdout.trim();
   const library = join(tree, 'usr/lib/x86_64-linux-gnu/libblkio.so');
   const program = await compile({
@@ -43,7 +43,7 @@ async function buildLibblkioClient(): Promise<string[]> {
     // It brings a C library of its own, which is newer than the one that is linked with.
     flags: [...HOST_FLAGS, '-idirafter', join(tree, 'usr/include'), '-Wl,--allow-shlib-undefined'],
   });
-  return [LIBBLKIO_SCRIPT, '--run', program];
+  return [TRIXIE, '--run', program];
 }
 
 async function build(name: 'client' | 'server', more: readonly string[]): Promise<string> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kernelImage, kernelVersion, run } from './host.mjs';
 import { initramfs } from './initramfs.mjs';
+import { qemuCommand } from './qemu.mjs';
 import { rootImage } from './root-image.mjs';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -15,7 +16,7 @@ const CONSOLE_LINES = 20;
 const NODE_OPTIONS = '--v8-pool-size=0';
 const KERNEL_ARGUMENTS = [
   ...['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'init_on_alloc=0', 'random.trust_cpu=on'],
-  ...['tsc=reliable', 'no_timer_check', 'nokaslr'],
+  ...['tsc=reliable', 'no_timer_check', 'nokaslr', 'softlockup_panic=1', 'watchdog_thresh=30'],
 ];
 
 function qemuArguments({ files, cpus, memoryMib, kernel }) {
@@ -35,7 +36,8 @@ function qemuArguments({ files, cpus, memoryMib, kernel }) {
 function boot(args, timeoutMs) {
   return new Promise((resolve, reject) => {
     // An open standard input: at its end QEMU would tell the machine that nobody reads its output.
-    const qemu = spawn('qemu-system-x86_64', args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    const [program, ...words] = qemuCommand();
+    const qemu = spawn(program, [...words, ...args], { stdio: ['pipe', 'inherit', 'inherit'] });
     let outcome = 'ended';
     const kill = () => qemu.kill('SIGKILL');
     const timer = setTimeout(() => {

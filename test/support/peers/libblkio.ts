@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Requirement } from '../requirements.js';
 
-const SCRIPT = fileURLToPath(new URL('../../../../scripts/peers/libblkio.sh', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../../../scripts/peers/trixie.sh', import.meta.url));
 const LIMIT_MS = 60_000;
 const run = promisify(execFile);
 
-/** What scripts/peers/libblkio.sh fetches. */
+/** What scripts/peers/trixie.sh fetches. */
 export const libblkio: Requirement = () => {
   const { status } = spawnSync(SCRIPT, ['--run', 'qemu-io', '--version'], { stdio: 'ignore', timeout: LIMIT_MS });
-  return status === 0 ? undefined : 'libblkio is missing: scripts/peers/libblkio.sh fetches it';
+  return status === 0 ? undefined : 'libblkio is missing: scripts/peers/trixie.sh fetches it';
 };
 
 export interface IoResult {

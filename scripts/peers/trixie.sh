@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Unpacks qemu-io with libblkio, a vhost-user-blk client that needs no VM, from Debian trixie: bookworm has none. Nothing
-# is installed and the host's apt is left as it is. Prints the folder; the next run finds it there.
-#   scripts/peers/libblkio.sh           fetch what is missing
-#   scripts/peers/libblkio.sh --run PROGRAM [ARGUMENT...]   run a program of it, or one at a path that is linked with libblkio,
-#                                                           with its own loader and libraries
+# Unpacks what bookworm does not have from Debian trixie: qemu-io with libblkio, a vhost-user-blk client that needs no VM,
+# and a QEMU whose TCG emulates two CPUs right (scripts/nested/qemu.mjs). Nothing is installed and the host's apt is left as
+# it is. Prints the folder; the next run finds it there.
+#   scripts/peers/trixie.sh           fetch what is missing
+#   scripts/peers/trixie.sh --run PROGRAM [ARGUMENT...]   run a program of it, or one at a path that is linked with its
+#                                                         libraries, with its own loader and libraries
 # IOREGION_PEERS is where it goes (default ~/.cache/ioregion/peers), IOREGION_DEBIAN_MIRROR where it comes from.
 set -euo pipefail
 
 suite=trixie
-tree=${IOREGION_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/ioregion/peers}/libblkio
+tree=${IOREGION_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/ioregion/peers}/$suite
 libraries=usr/lib/x86_64-linux-gnu
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -41,7 +42,7 @@ fetch() {
   : >"$apt/status"
   echo "deb [signed-by=$keyring] $(mirror) $suite main" >"$apt/sources.list"
   apt_in "$apt" update
-  apt_in "$apt" install --download-only -y qemu-utils qemu-block-extra libblkio-dev
+  apt_in "$apt" install --download-only -y qemu-system-x86 qemu-utils qemu-block-extra libblkio-dev
 }
 
 # The links of a merged /usr come first: packages of before and after the merge unpack into the same folders.
