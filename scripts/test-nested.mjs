@@ -1,6 +1,7 @@
 // The KVM part of the tests on the nested machine, for hosts without a /dev/kvm: `npm run test:nested -- [filter...]`,
 // by name of file: `vmm`, or `system/run-command` for those of test/system.
-// All of it takes long: `npm run test:nested -- --short` is the part that continuous integration has time for.
+// All of it takes long: `npm run test:nested -- --short` is the part that continuous integration has time for, and with
+// filters those files in their short form.
 // With IOREGION_TEST_REPORTS set, the reports of vitest and tap are written there.
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
 // On the nested machine: runs the tests that need KVM and leaves their reports in a directory.
-//   tests.mjs DIRECTORY [--short | filter...]: those that begin with `system/` choose files of test/system
+//   tests.mjs DIRECTORY [--short] [filter...]: those that begin with `system/` choose files of test/system
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
@@ -11,7 +11,8 @@ const SHORT = ['vm.', 'vm-', 'kvm', 'boot', 'exits', 'vcpu-state', 'probe', 'nat
 SHORT.push('system/vmm-linux');
 const [directory, ...asked] = process.argv.slice(2);
 const isShort = asked[0] === '--short';
-const filters = isShort ? SHORT : asked;
+const chosen = asked.filter((word) => word !== '--short');
+const filters = isShort && chosen.length === 0 ? SHORT : chosen;
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const SYSTEM = 'dist/test/system';
 /** Loading modules is what takes long here: once, in one process, instead of once for each file. */
@@ -37,7 +38,7 @@ function tap(file) {
     env: { ...process.env, IOREGION_ONLY: 'kvm', IOREGION_SHORT: isShort ? '1' : '' },
   });
   process.stdout.write(stdout);
-  return { ok: status === 0, stdout };
+  return { name: `${SYSTEM}/${file}`, ok: status === 0, stdout };
 }
 
 const systemFilters = filters.filter((name) => name.startsWith('system/')).map((name) => name.slice('system/'.length));
@@ -53,7 +54,8 @@ if (filters.length === 0 || vitestFilters.length > 0) ok = vitest();
 if (filters.length === 0 || systemFilters.length > 0) {
   const results = readdirSync(SYSTEM).filter(isChosen).map(tap);
   // One level deeper: as tap reports several files.
-  writeFileSync(`${directory}/system-nested.tap`, results.map(({ stdout }) => stdout.replace(/^/gm, '    ')).join(''));
+  const texts = results.map(({ name, stdout }) => `# Subtest: ${name}\n${stdout.replace(/^/gm, '    ')}\n`);
+  writeFileSync(`${directory}/system-nested.tap`, texts.join(''));
   ok &&= results.every((result) => result.ok);
 }
 process.exit(ok ? 0 : 1);
