@@ -1,7 +1,7 @@
 // The `ioregion` program, and what Workers and device processes begin with, as a few CommonJS files instead of some hundred
 // small modules: those, and Node's loader of modules itself, took longer to load than all else that a start does. Each entry
 // is beside what tsc made of it, in what tsc made of the sources.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -28,10 +28,12 @@ const LOADED = [
 ];
 
 /**
- * Folders of small modules that each thread of a device loads one by one: what tsc made of their index becomes all of them.
- * In its place, so that a class is the same whoever imports it: nobody imports another file of the folder, errors stay outside.
+ * What each thread of a device loads with Node's loader, whoever wrote the device: one file instead of twenty, in place of what
+ * tsc made of the module. The index it is made of then has its exports from there, so that a class is the same whoever imports
+ * it: nobody imports another file of that folder, and errors stay outside.
  */
-const MERGED = ['src/ioregion/register-block'];
+const DEVICE = 'src/ioregion/device';
+const DEVICE_INDEX = 'src/ioregion/register-block/index';
 
 /** Stays outside: a command that starts too rarely to be worth it, and what shares classes with modules of users. */
 const OUTSIDE = /\bimport\('(\.[^']*\/(?:bench|open-module)\.js)'\)/g;
@@ -103,20 +105,30 @@ async function bundle(module, into) {
   await made.close();
 }
 
-/** From the sources: the index that tsc made is there only the first time. */
-async function merge(folder) {
+const errorsOutside = {
+  name: 'errors-outside',
+  resolveId(id, importer) {
+    if (!id.endsWith('/native/errors.js')) return null;
+    return { id: relative(dirname(resolve(DEVICE)), resolve(dirname(importer), id)), external: true };
+  },
+};
+
+/** From the sources: what tsc made of these modules is there only the first time. */
+async function mergeDevice() {
   const made = await rolldown({
-    input: `${folder}/index.ts`,
+    input: `${DEVICE}.ts`,
     platform: 'node',
-    external: /\/native\//,
     makeAbsoluteExternalsRelative: false,
+    plugins: [errorsOutside],
     resolve: { extensionAlias: { '.js': ['.ts'] } },
   });
-  await made.write({ file: `${INTO}/${folder}/index.js`, format: 'esm', sourcemap: true });
+  await made.write({ file: `${INTO}/${DEVICE}.js`, format: 'esm', sourcemap: true });
   await made.close();
+  const path = relative(dirname(DEVICE_INDEX), `${DEVICE}.js`);
+  writeFileSync(`${INTO}/${DEVICE_INDEX}.js`, `export * from '${path}';\n`);
 }
 
 clean();
-for (const folder of MERGED) await merge(folder);
+await mergeDevice();
 await bundle('src/cli/main', 'src/cli/ioregion');
 for (const entry of ENTRIES) await bundle(entry, entry);

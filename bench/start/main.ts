@@ -5,7 +5,9 @@
  *
  *     node dist/bench/start/main.js
  */
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import Table from 'cli-table3';
 import { RegionServerThread } from '../../src/ioregion/index.js';
 import { socketpair } from '../../src/native/index.js';
@@ -61,6 +63,16 @@ async function timeWorker(): Promise<number> {
   return ms;
 }
 
+/** Node's own part of the next. */
+async function timeEmptyWorker(): Promise<number> {
+  const started = performance.now();
+  const worker = new Worker("require('node:worker_threads').parentPort.postMessage(0)", { eval: true });
+  await once(worker, 'message');
+  const ms = performance.now() - started;
+  await worker.terminate();
+  return ms;
+}
+
 async function measure(what: string, limit: number, run: () => number | Promise<number>): Promise<Row> {
   const times: number[] = [];
   for (let left = RUNS; left > 0; left--) times.push(await run());
@@ -91,6 +103,7 @@ const rows = [
   await measure('ioregion probe', PROBE_LIMIT_MS, () => timeNode([PROGRAM, 'probe'])),
   await measure('ioregion serve blk until a frontend can connect', SERVE_LIMIT_MS, timeServer),
   await measure('the same until its first answer', UNLIMITED, timeAnswer),
+  await measure('a Worker, an empty script', UNLIMITED, timeEmptyWorker),
   await measure("a region server's Worker until it is ready", WORKER_LIMIT_MS, timeWorker),
 ];
 print(rows);
