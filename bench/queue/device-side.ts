@@ -1,6 +1,6 @@
 /**
- * The device loop under test: takes chains, up to a batch of them, completes them in order, and flushes; until there are
- * none. bench/reference/queue/queue_loop.c is the same in C.
+ * The device loop under test: takes chains, a batch of up to 32, completes them in order, and flushes; until there are none.
+ * bench/reference/queue/queue_loop.c is the same in C, where each chain of a batch is popped alone.
  */
 import { GuestMemory } from '../../src/memory/index.js';
 import { native } from '../../src/native/index.js';
@@ -13,7 +13,6 @@ import { PackedDriver } from './packed-driver.js';
 import type { Point } from './points.js';
 import { SplitDriver } from './split-driver.js';
 
-const BATCH = 32;
 const CLOCK_SAMPLES = 1000;
 
 /** What the device saw, so that both languages can be asked whether they saw the same. */
@@ -29,7 +28,6 @@ export class DeviceSide implements Disposable {
   readonly #memory = GuestMemory.create(MEMORY_BYTES);
   readonly #driver: Driver;
   readonly #queue: QueueEngine;
-  readonly #batch: Chain[] = [];
   #calls = 0;
 
   constructor(point: Point) {
@@ -37,11 +35,11 @@ export class DeviceSide implements Disposable {
     const make = packed ? PackedDriver : SplitDriver;
     this.#driver = new make(point, this.#memory, packed ? Feature.ringPacked : 0n);
     this.#queue = createQueue(this.#driver.setup, this.#memory, { call: () => this.#calls++ });
-    /* Filled, so that its places hold chains and nothing else. */
+    /* All are in flight at once, so that every chain object has been one. */
+    const chains: Chain[] = [];
     this.#driver.fill();
-    for (let chain = this.#queue.pop(); chain !== null; chain = this.#queue.pop()) this.#batch.push(chain);
-    for (const chain of this.#batch) chain.complete(chain.writable.byteLength);
-    this.#batch.length = BATCH;
+    for (let chain = this.#queue.pop(); chain !== null; chain = this.#queue.pop()) chains.push(chain);
+    for (const chain of chains) chain.complete(chain.writable.byteLength);
     this.#queue.flush();
     this.#driver.collect();
   }
@@ -53,7 +51,7 @@ export class DeviceSide implements Disposable {
     for (let round = 0; round < rounds; round++) {
       this.#driver.fill();
       const start = native.monotonicNs();
-      seen += serve(this.#queue, this.#batch);
+      seen += serve(this.#queue);
       times[round] = native.monotonicNs() - start;
       this.#finishRound();
     }
@@ -72,7 +70,7 @@ export class DeviceSide implements Disposable {
     meter.begin();
     for (let round = 0; round < rounds; round++) {
       this.#driver.fill();
-      serve(this.#queue, this.#batch);
+      serve(this.#queue);
       this.#finishRound();
     }
     return meter.end().allocated / (rounds * this.#driver.chains);
@@ -88,26 +86,20 @@ export class DeviceSide implements Disposable {
   }
 }
 
-function serve(queue: QueueEngine, batch: Chain[]): number {
+function serve(queue: QueueEngine): number {
+  const { batch } = queue;
   let seen = 0;
-  for (;;) {
-    let count = 0;
-    for (let chain = queue.pop(); chain !== null; chain = queue.pop()) {
-      batch[count++] = chain;
-      if (count === BATCH) break;
+  for (let count = queue.popBatch(); count > 0; count = queue.popBatch()) {
+    for (let i = 0; i < count; i++) {
+      const chain = batch[i]!;
+      const { readable, writable, head } = chain;
+      const written = writable.byteLength;
+      seen += head + readable.byteLength + written + readable.segmentCount + writable.segmentCount;
+      chain.complete(written);
     }
-    if (count === 0) return seen;
-    for (let i = 0; i < count; i++) seen += finish(batch[i]!);
     queue.flush();
   }
-}
-
-function finish(chain: Chain): number {
-  const { readable, writable, head } = chain;
-  const written = writable.byteLength;
-  const saw = head + readable.byteLength + written + readable.segmentCount + writable.segmentCount;
-  chain.complete(written);
-  return saw;
+  return seen;
 }
 
 /** What reading the clock twice takes. */

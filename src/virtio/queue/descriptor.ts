@@ -1,6 +1,8 @@
 /** One descriptor, read once. */
 import { DescriptorFlag } from '../spec/index.js';
 import type { DescriptorTable } from './descriptor-table.js';
+import type { MemoryMap } from './memory-map.js';
+import type { UnreadChain } from './unread-chain.js';
 
 export class Descriptor {
   index = 0;
@@ -16,6 +18,11 @@ export class Descriptor {
     this.address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     this.length = length >>> 0;
     this.control = control | 0;
+  }
+
+  /** Those that a loop has read, relative to the recent region. */
+  loadUnread({ index, offset, high, length, control }: UnreadChain, { window }: MemoryMap): void {
+    this.set(index, offset + window[1]!, high, length, control);
   }
 
   load({ words, offset }: DescriptorTable, index: number): void {

@@ -1,5 +1,5 @@
 /** Reading the lists of a packed ring (2.8.6, 2.8.7). */
-import { DESCRIPTOR_SIZE, DescriptorFlag } from '../spec/index.js';
+import { DescriptorFlag } from '../spec/index.js';
 import { ChainRest } from './chain-rest.js';
 import { Descriptor, describeTable, hasNext, isIndirect, isWritable } from './descriptor.js';
 import type { DescriptorTable } from './descriptor-table.js';
@@ -8,6 +8,7 @@ import { IndirectTables } from './indirect-tables.js';
 import type { MemoryMap } from './memory-map.js';
 import type { QueueChain } from './queue-chain.js';
 import type { RingFaults } from './ring-faults.js';
+import type { UnreadChain } from './unread-chain.js';
 
 const STATE = DescriptorFlag.avail | DescriptorFlag.used;
 
@@ -18,8 +19,8 @@ export class PackedChainReader {
   declare private readonly tables: IndirectTables;
   declare private readonly rest: ChainRest;
   private readonly indirect: boolean;
-  /** The descriptor that took more than the loop of a walk. */
-  readonly at = new Descriptor();
+  /** The descriptor that took more than the loop. */
+  private readonly at = new Descriptor();
   /** The state bits of an available descriptor there. */
   private state = 0;
 
@@ -42,28 +43,20 @@ export class PackedChainReader {
   /** Reads the list that begins at offset `first`, where an available descriptor has `state`; of at most `limit`. */
   read(chain: QueueChain, first: number, state: number, limit: number): boolean {
     this.at.load(this.ring, first);
-    return this.readOn(chain, 0, 0, 0, 0, state, limit);
+    this.state = state;
+    this.rest.begin(chain, 0, 0, 0);
+    return this.readRest(chain, limit);
   }
 
-  /**
-   * Goes on with descriptor `at`, where the loop of the queue has stopped: it is in the ring, where an available one has the
-   * state bits of `flags`, or in the table of so many entries that ends before entry `end` of the recent region. The chain has
-   * `count` segments of so many bytes, writable ones too where `flags` says so. At most `limit` descriptors. False where a
-   * rule was broken, or there is no room.
-   */
-  readOn(
-    chain: QueueChain,
-    end: number,
-    entries: number,
-    count: number,
-    byteLength: number,
-    flags: number,
-    limit: number,
-  ): boolean {
-    this.state = flags & STATE;
-    this.rest.begin(chain, count, byteLength, flags & DescriptorFlag.write);
-    if (entries === 0) return this.readRest(chain, limit);
-    this.tables.table.set(this.memory.recentWords, (end - entries) * DESCRIPTOR_SIZE, entries);
+  /** Goes on where the loop has left a chain, to at most `limit` descriptors. False where a rule was broken, or there is no room. */
+  readOn(unread: UnreadChain, limit: number): boolean {
+    const { chain, words, writing } = unread;
+    chain.descriptors = 1;
+    this.at.loadUnread(unread, this.memory);
+    this.state = writing & STATE;
+    this.rest.begin(chain, unread.segmentCount, unread.byteLength >>> 0, writing & DescriptorFlag.write);
+    if (words === this.ring.words) return this.readRest(chain, limit);
+    this.tables.table.set(words, unread.first * 4, unread.entries);
     return this.readEntries();
   }
 

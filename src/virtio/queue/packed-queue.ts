@@ -13,6 +13,7 @@ import { passesEvent } from './event-index.js';
 import type { GuestAccess } from './guest-access.js';
 import type { MemoryMap } from './memory-map.js';
 import { PackedChainReader } from './packed-chain-reader.js';
+import { PackedReadAhead, PackedStop } from './packed-read-ahead.js';
 import { ChainState, type QueueChain } from './queue-chain.js';
 import type { RecoveredChain } from './queue-observer.js';
 import { RingQueue } from './ring-queue.js';
@@ -44,8 +45,8 @@ export class PackedQueue extends RingQueue {
   /** The ring, for plain accesses. */
   declare private readonly words: Uint32Array;
   declare private readonly halves: Uint16Array;
+  declare private readonly ahead: PackedReadAhead;
   declare private readonly reader: PackedChainReader;
-  /** 1 for each buffer ID in flight: any 16-bit number may be one. */
   private readonly ids = new Int8Array(BUFFER_IDS);
   private readonly eventIdx: boolean;
   /** Offset of the next descriptor to take, and the state bits of an available one there (2.8.1). */
@@ -79,6 +80,8 @@ export class PackedQueue extends RingQueue {
     this.halves = areas.descriptors.halves;
     this.driver = areas.driver;
     this.device = areas.device;
+    const ring = { words: this.words, size, longestTable: this.indirect ? size : 0, ids: this.ids };
+    this.ahead = new PackedReadAhead(ring, this.line, memory);
     this.reader = new PackedChainReader(new DescriptorTable(this.words, 0, size), this.indirect, memory, this.faults);
     this.eventIdx = (features & Feature.eventIdx) !== 0n;
     this.next = available & RingPosition.offsetMask;
@@ -170,143 +173,39 @@ export class PackedQueue extends RingQueue {
     if (this.observer !== null) this.observer.kicksSet();
   }
 
-  /** As SplitQueue.read: here the next descriptor is the one behind, and each of them has to be available. */
+  /** Every word is read once. */
   protected read(most: number): number {
-    // Flags where they are in the last word of a descriptor, as signed integers.
-    const NEXT = 0x10000;
-    const WRITE = 0x20000;
-    const INDIRECT = 0x40000;
-    const STATES = 0x80800000 | 0;
-    const CHECKED = STATES | INDIRECT | WRITE;
-    const { words: ring, ids, size, line } = this;
-    const { window, recent, recentWords } = this.memory;
-    const recentHigh = window[0]!;
-    const recentLow = window[1]!;
-    const recentLast = window[2]!;
-    let { visible, next, spare } = this;
-    let state = this.availableState << 16;
-    let free = (size - this.inUse) | 0;
-    const longestTable = this.indirect && free !== 0 ? size : 0;
-    let count = 0;
-    while (visible > 0 && count < most) {
-      const chain = spare!;
-      const { words: segments, start, end: limit, readable, writable, nextSpare } = chain;
-      chain.common = recent;
-      let expected = state;
-      let words = ring;
-      let first = 0;
-      let end = size << 2;
-      let checked = CHECKED;
-      let added = 0;
-      let at = next << 2;
-      let offset = ((words[at]! | 0) - recentLow) | 0;
-      let high = words[at | 1]! | 0;
-      let length = words[at | 2]! | 0;
-      let control = words[at | 3]! | 0;
-      let id = control & 0xffff;
-      if (
-        (control & (STATES | INDIRECT | NEXT)) === (state | INDIRECT) &&
-        high === recentHigh &&
-        offset >>> 0 <= recentLast >>> 0 &&
-        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
-        ((offset | length) & 15) === 0 &&
-        length >>> 4 <= longestTable
-      ) {
-        // Of the flags in a table only WRITE has a meaning (2.8.7): it goes on to its end.
-        checked = WRITE;
-        added = NEXT;
-        expected = 0;
-        words = recentWords;
-        first = offset >>> 2;
-        end = (first + (length >>> 2)) | 0;
-        at = first;
-        offset = ((words[at]! | 0) - recentLow) | 0;
-        high = words[at | 1]! | 0;
-        length = words[at | 2]! | 0;
-        control = words[at | 3]! | 0;
-      }
-      let to = start | 0;
-      let byteLength = 0;
-      let step = NONE;
-      for (;;) {
-        const left = (recentLast - offset) | 0;
-        if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-        if ((control & checked) !== expected) {
-          if ((control & checked) !== (expected | WRITE)) break;
-          expected |= WRITE;
-          readable.byteLength = byteLength >>> 0;
-          readable.segmentCount = (to - start) >> 2;
-        }
-        const sum = (byteLength + length) | 0;
-        if (sum >>> 0 < length >>> 0 || to === limit) break;
-        byteLength = sum;
-        segments[to] = offset;
-        segments[to | 1] = length;
-        to = (to + 4) | 0;
-        if (((control & NEXT) | added) === 0) {
-          id = control & 0xffff;
-          step = (to - start) >> 2;
-          break;
-        }
-        at = (at + 4) | 0;
-        if (at === end) {
-          if (added !== 0) {
-            step = 1;
-            break;
-          }
-          at = 0;
-          expected ^= STATES;
-        }
-        offset = ((words[at]! | 0) - recentLow) | 0;
-        high = words[at | 1]! | 0;
-        length = words[at | 2]! | 0;
-        control = words[at | 3]! | 0;
-      }
-      if (step !== NONE) {
-        if ((expected & WRITE) === 0) {
-          readable.byteLength = byteLength >>> 0;
-          readable.segmentCount = (to - start) >> 2;
-        }
-        writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
-        writable.segmentCount = (((to - start) >> 2) - readable.segmentCount) | 0;
-        chain.head = id;
-        chain.descriptors = step;
-      } else if (count === 0) {
-        chain.head = id;
-        chain.descriptors = 1;
-        this.reader.at.set((at - first) >> 2, offset + recentLow, high, length, control);
-        const entries = added === 0 ? 0 : (end - first) >> 2;
-        const segmentCount = (to - start) >> 2;
-        if (!this.reader.readOn(chain, end >> 2, entries, segmentCount, byteLength >>> 0, expected >>> 16, free)) break;
-        step = chain.descriptors;
-        id = chain.head;
-        most = 1;
-      }
-      if (step === NONE || step > free || ids[id] !== 0) {
-        if (count === 0) this.refuse(id, step, free);
-        break;
-      }
-      ids[id] = 1;
-      chain.state = 1;
-      line[count] = chain;
-      spare = nextSpare;
-      next = (next + step) | 0;
-      if (next >= size) {
-        next = (next - size) | 0;
-        state ^= STATES;
-      }
-      free = (free - step) | 0;
-      visible = (visible - step) | 0;
-      count = (count + 1) | 0;
-    }
-    if (count === 0) return 0;
-    if (this.observer !== null) this.observer.taken(line[0]!, this.next);
-    this.spare = spare;
-    this.next = next;
-    this.availableState = state >>> 16;
-    this.visible = visible;
-    this.found += count;
+    const { next, ahead } = this;
+    const wanted = Math.min(this.visible, most);
+    if (this.isBusy) this.renewLine(wanted);
+    const free = this.size - this.inUse;
+    const count = ahead.read(next, this.availableState, free, this.visible, wanted);
+    if (count < 0) return this.readUnusual(count, free) ? 1 : 0;
+    if (count > 0) this.took(count, ahead.descriptors);
     return count;
+  }
+
+  /** The first chain took more than the loop, or broke a rule. */
+  private readUnusual(stop: number, free: number): boolean {
+    const { unread } = this.ahead;
+    const { chain } = unread;
+    if (stop === PackedStop.descriptor && !this.reader.readOn(unread, free)) return false;
+    if (stop !== PackedStop.descriptor || chain.descriptors > free || this.ids[chain.head] !== 0)
+      return this.refuse(chain.head, chain.descriptors, free);
+    this.ids[chain.head] = 1;
+    chain.state = TAKEN;
+    this.took(1, chain.descriptors);
+    return true;
+  }
+
+  private took(chains: number, descriptors: number): void {
+    if (this.observer !== null) this.observer.taken(this.line[0]!, this.next);
+    this.next += descriptors;
+    this.visible -= descriptors;
+    this.found += chains;
+    if (this.next < this.size) return;
+    this.next -= this.size;
+    this.availableState ^= STATE;
   }
 
   protected override takeRecovered(): QueueChain | null {
@@ -324,16 +223,16 @@ export class PackedQueue extends RingQueue {
     chain.descriptors = entries;
     this.recoveredNext++;
     this.ids[chain.head] = 1;
-    this.spare = chain.nextSpare;
+    this.takeSpare();
     this.found++;
     chain.state = TAKEN;
     if (this.observer !== null) this.observer.taken(chain, NONE);
     return chain;
   }
 
-  private refuse(id: number, descriptors: number, free: number): void {
-    if (descriptors > free) this.reader.tooLong(free);
-    else this.faults.fail('head-in-flight', `buffer ID ${id}`);
+  private refuse(id: number, descriptors: number, free: number): false {
+    if (descriptors > free) return this.reader.tooLong(free);
+    return this.faults.fail('head-in-flight', `buffer ID ${id}`);
   }
 
   protected get usedAt(): number {
@@ -348,23 +247,20 @@ export class PackedQueue extends RingQueue {
     const control = head | ((this.usedState | (written > 0 ? WRITE : 0)) << 16);
     words[at | LENGTH] = written;
     if (this.firstAt !== NONE) words[at | CONTROL] = control;
-    else this.deferFirst(at | CONTROL, control);
+    else {
+      this.firstAt = at | CONTROL;
+      this.firstControl = control;
+    }
     this.ids[head] = 0;
     chain.state = IDLE;
-    this.giveBack(chain);
+    if (chain.spare === true) this.giveBack(chain);
     this.used++;
-    const next = (usedNext + chain.descriptors) | 0;
-    this.usedNext = next < size ? next : this.wrapUsed(next);
-  }
-
-  private wrapUsed(next: number): number {
-    this.usedState ^= STATE;
-    return (next - this.size) | 0;
-  }
-
-  private deferFirst(at: number, control: number): void {
-    this.firstAt = at;
-    this.firstControl = control;
+    let next = (usedNext + chain.descriptors) | 0;
+    if (next >= size) {
+      next = (next - size) | 0;
+      this.usedState ^= STATE;
+    }
+    this.usedNext = next;
   }
 
   protected publish(): boolean {

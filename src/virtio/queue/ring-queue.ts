@@ -80,7 +80,8 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.chains = makeChains(this, memory, setup.size, setup.size + ahead);
     this.line = this.chains.slice(0, ahead);
     this.spare = null;
-    for (const chain of this.chains) this.giveBack(chain);
+    for (const chain of this.line) chain.spare = false;
+    for (const chain of this.chains.slice(ahead)) this.giveBack(chain);
     this.choosePlain();
   }
 
@@ -171,7 +172,35 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     return this.line[at]!;
   }
 
-  private popNext(): Chain | null {
+  get batch(): readonly Chain[] {
+    return this.line;
+  }
+
+  popBatch(): number {
+    if (this.ready !== this.lineEnd) return this.popRest();
+    const chain = this.popNext();
+    if (chain === null) return 0;
+    /* It was recovered, or waited for room. */
+    if (this.ready === 0) this.setPlace(0, chain);
+    const count = Math.max(this.lineEnd, 1);
+    this.ready = this.lineEnd;
+    return count;
+  }
+
+  /** What single `pop`s have left in the line. */
+  private popRest(): number {
+    const { line, ready } = this;
+    const count = this.unpopped;
+    for (let place = 0; place < count; place++) {
+      const chain = line[place]!;
+      line[place] = line[ready + place]!;
+      line[ready + place] = chain;
+    }
+    this.ready = this.lineEnd;
+    return count;
+  }
+
+  private popNext(): QueueChain | null {
     const chain = this.take();
     return chain !== null && this.plain === TAKEN ? chain : this.popSpecially(chain);
   }
@@ -192,20 +221,27 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     return this.line.slice(this.ready, this.lineEnd).reduce((sum, { descriptors }) => sum + descriptors, 0);
   }
 
-  /** Gives each place of the line a chain that stays there, to be read into again and again. */
-  protected fillLine(): void {
-    for (let place = 0; place < this.line.length; place++) this.fill(place);
+  /** The device, or IN_ORDER, still has chains. */
+  protected get isBusy(): boolean {
+    return this.taken !== this.used;
   }
 
-  /** The device still has the chain of a place: another one goes there. */
-  protected renew(place: number): void {
-    this.line[place]!.spare = true;
-    this.fill(place);
+  /** Has idle chains in the first `count` places. A place keeps its chain, to be read into again and again, while it can. */
+  protected renewLine(count: number): void {
+    for (let place = 0; place < count; place++)
+      if (this.line[place]!.state !== IDLE) this.setPlace(place, this.takeSpare());
   }
 
-  private fill(place: number): void {
+  protected takeSpare(): QueueChain {
     const chain = this.spare!;
     this.spare = chain.nextSpare;
+    return chain;
+  }
+
+  private setPlace(place: number, chain: QueueChain): void {
+    const former = this.line[place]!;
+    former.spare = true;
+    if (former.state === IDLE) this.giveBack(former);
     chain.spare = false;
     this.line[place] = chain;
   }
@@ -216,7 +252,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     this.spare = chain;
   }
 
-  private popSpecially(taken: QueueChain | null): Chain | null {
+  private popSpecially(taken: QueueChain | null): QueueChain | null {
     let chain = taken ?? this.takeRecovered();
     if (chain === null && !this.starved && this.look()) chain = this.take();
     if (chain === null && this.starved) chain = this.takeStarved();

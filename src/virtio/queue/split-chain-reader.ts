@@ -7,6 +7,7 @@ import { IndirectTables } from './indirect-tables.js';
 import type { MemoryMap } from './memory-map.js';
 import type { RingFaults } from './ring-faults.js';
 import type { SegmentList } from './segment-list.js';
+import type { UnreadChain } from './unread-chain.js';
 
 export class SplitChainReader {
   declare private readonly ring: DescriptorTable;
@@ -15,8 +16,8 @@ export class SplitChainReader {
   declare private readonly tables: IndirectTables;
   declare private readonly rest: ChainRest;
   private readonly indirect: boolean;
-  /** The descriptor that took more than the loop of the queue. */
-  readonly at = new Descriptor();
+  /** The descriptor that took more than the loop. */
+  private readonly at = new Descriptor();
 
   constructor(ring: DescriptorTable, indirect: boolean, memory: MemoryMap, faults: RingFaults) {
     this.ring = ring;
@@ -27,24 +28,14 @@ export class SplitChainReader {
     this.rest = new ChainRest(faults);
   }
 
-  /**
-   * Goes on with descriptor `at`, where the loop of the queue has stopped: it is in the ring, or in the table of so many
-   * entries that begins at word `first` of other words. The chain has `count` segments of so many bytes. False where a rule
-   * was broken, or there is no room.
-   */
-  readOn(
-    chain: SegmentList,
-    words: Uint32Array,
-    first: number,
-    entries: number,
-    count: number,
-    byteLength: number,
-    writing: number,
-  ): boolean {
+  /** Goes on where the loop has left a chain. False where a rule was broken, or there is no room. */
+  readOn(unread: UnreadChain): boolean {
+    const { chain, words } = unread;
     if (words.length === 0) return this.faults.fail('area', 'the guest memory has been unmapped');
-    this.rest.begin(chain, count, byteLength, writing);
+    this.at.loadUnread(unread, this.memory);
+    this.rest.begin(chain, unread.segmentCount, unread.byteLength >>> 0, unread.writing);
     if (words === this.ring.words) return this.readRest(chain, this.ring);
-    this.tables.table.set(words, first * 4, entries);
+    this.tables.table.set(words, unread.first * 4, unread.entries);
     return this.readRest(chain, this.tables.table);
   }
 

@@ -23,6 +23,14 @@ export interface VirtQueue {
    */
   pop(): Chain | null;
 
+  /**
+   * Pops up to 32 chains, those that the queue reads at a time: `batch` has them, in order, until the next `pop` or
+   * `popBatch`. Returns how many; 0 is the null of `pop`.
+   */
+  popBatch(): number;
+  /** The array is always the same. */
+  readonly batch: readonly Chain[];
+
   /** Publishes the completions since the last flush, and calls the driver where it wants that. */
   flush(): void;
 

@@ -90,10 +90,12 @@ export class RequestQueue {
 
   /** One ringful at most: a driver that never stops is not waited for. */
   #take(): void {
-    for (let taken = 0; taken < this.#queue.size; taken++) {
-      const chain = this.#queue.pop();
-      if (chain === null) return;
-      this.#begin(chain);
+    const { batch, size } = this.#queue;
+    let count = 0;
+    for (let taken = 0; taken < size; taken += count) {
+      count = this.#queue.popBatch();
+      if (count === 0) return;
+      for (let i = 0; i < count; i++) this.#begin(batch[i]!);
     }
   }
 
