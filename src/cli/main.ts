@@ -7,7 +7,11 @@ type Register = (program: Command) => void;
 
 /** Every command: its name, and where the function comes from that adds it to the program. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
-  run: async () => (await import('./run.js')).registerRun,
+  run: async () => {
+    const { firstThread } = await import('./first-thread.js');
+    firstThread();
+    return (await import('./run.js')).registerRun;
+  },
   control: async () => (await import('./control.js')).registerControl,
   probe: async () => (await import('./probe.js')).registerProbe,
   bench: async () => (await import('./bench.js')).registerBench,
@@ -39,9 +43,9 @@ function report(error: unknown): void {
 async function main(): Promise<void> {
   const [command, ...words] = process.argv.slice(2);
   if (command === 'probe' && (await (await import('./probe.js')).probeAtOnce(words))) return;
-  const [program, registers] = await Promise.all([
-    createProgram(),
+  const [registers, program] = await Promise.all([
     Promise.all(loadersFor(command).map((load) => load())),
+    createProgram(),
   ]);
   for (const register of registers) register(program);
   await program.parseAsync();

@@ -9,6 +9,7 @@ import {
   VirtualMachine,
 } from '../vmm/index.js';
 import { ControlSocket } from './control/control-socket.js';
+import { firstThread } from './first-thread.js';
 import { publishMetrics } from './serve/metrics.js';
 import { SnapshotSignal } from './snapshot-signal.js';
 import { TerminalInput } from './terminal-input.js';
@@ -71,9 +72,10 @@ async function startMachine(
   description: RestoreDescription,
   signal: AbortSignal,
 ): Promise<VirtualMachine> {
-  if (restore !== undefined) return await VirtualMachine.restore(restore, description, { signal });
+  if (restore !== undefined)
+    return await VirtualMachine.restore(restore, description, { signal, thread: firstThread() });
   const machine = new VirtualMachine({ ...description, kernel: kernel ?? '' });
-  await machine.start({ signal });
+  await machine.start({ signal, thread: firstThread() });
   return machine;
 }
 

@@ -38,6 +38,7 @@ export { VcpuClosedError, VcpuRunningError, VcpuStartError } from './vcpu/errors
 export type { ExitHandler, ExitHandlerModule } from './vcpu/exit-handler.js';
 export { type RunOptions, Vcpu, type VcpuDispatcher, type VcpuExit, type VcpuOptions } from './vcpu/vcpu.js';
 export { type CoreExit, VcpuCore } from './vcpu/vcpu-core.js';
+export { VcpuThread } from './vcpu/vcpu-thread.js';
 export { VcpuState } from './vcpu-state.js';
 export type { Vm } from './vm.js';
 export * from './x86/index.js';

@@ -28,9 +28,14 @@ export interface DeviceConnection {
   readonly peer: PeerCredentials;
   /**
    * Makes a socketpair per channel, sends one end of each to the process and returns the others by channel name
-   * (`default` where none was named). They belong to the caller; the dispatcher duplicates what it is given.
+   * (`default` where none was named). They belong to the caller; the dispatcher duplicates what it is given. `ends` are the
+   * process's ends of channels that the caller has made itself, by name.
    */
-  offer(regions: readonly RegionOffer[], fds?: Readonly<Record<string, Fd>>): Map<string, OwnedChannel>;
+  offer(
+    regions: readonly RegionOffer[],
+    fds?: Readonly<Record<string, Fd>>,
+    ends?: Readonly<Record<string, Fd>>,
+  ): Map<string, OwnedChannel>;
   /** Closes the control connection. Idempotent. */
   close(): void;
 }
@@ -99,7 +104,11 @@ export class DevicePort implements Disposable {
 }
 
 function connectionOf(fd: Fd, peer: PeerCredentials): DeviceConnection {
-  return { peer, offer: (regions, fds = {}) => sendOffer(fd, regions, fds), close: () => fd.close() };
+  return {
+    peer,
+    offer: (regions, fds = {}, ends = {}) => sendOffer(fd, regions, fds, ends),
+    close: () => fd.close(),
+  };
 }
 
 class Channel implements OwnedChannel {
@@ -124,16 +133,14 @@ function sendOffer(
   socket: Fd,
   regions: readonly RegionOffer[],
   fds: Readonly<Record<string, Fd>>,
+  ends: Readonly<Record<string, Fd>>,
 ): Map<string, OwnedChannel> {
   const names = [...new Set(regions.map((region) => region.channel ?? DEFAULT_CHANNEL))];
   const ours = new Map<string, Channel>();
+  const made: Fd[] = [];
   const theirs: Fd[] = [];
   try {
-    for (const name of names) {
-      const [here, there] = socketpair('seqpacket');
-      ours.set(name, new Channel(here));
-      theirs.push(there);
-    }
+    for (const name of names) theirs.push(ends[name] ?? newChannel(name, ours, made));
     const extra = Object.entries(fds);
     const describe = (region: RegionOffer) => describeRegion(region, names.indexOf(region.channel ?? DEFAULT_CHANNEL));
     const offered = Object.fromEntries(extra.map(([name], index) => [name, theirs.length + index]));
@@ -144,8 +151,16 @@ function sendOffer(
     closeAll(ours.values());
     throw error;
   } finally {
-    closeAll(theirs);
+    closeAll(made);
   }
+}
+
+/** The end for the process. */
+function newChannel(name: string, ours: Map<string, Channel>, made: Fd[]): Fd {
+  const [here, there] = socketpair('seqpacket');
+  ours.set(name, new Channel(here));
+  made.push(there);
+  return there;
 }
 
 function describeRegion(region: RegionOffer, fd: number): OfferedRegionDescription {

@@ -1,5 +1,5 @@
 /** A region server on a Worker of its own, seen from the thread that started it. */
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { entryFile } from '../../native/entry-file.js';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
 import { kickRegionServer, stopRegionServer } from './blocking-server.js';
@@ -29,6 +29,8 @@ export interface RegionServerThreadOptions {
   /** Open files for the device (`DeviceContext.fds`); they must stay open as long as the thread runs. */
   readonly fds?: Readonly<Record<string, FdLike>>;
   readonly shared?: SharedArrayBuffer;
+  /** What of the options of the devices is transferred. */
+  readonly transfer?: readonly MessagePort[];
   /** Called with the first errors of a device's handlers. */
   readonly onDeviceError?: (error: unknown) => void;
 }
@@ -86,6 +88,7 @@ export class RegionServerThread {
   static async #open(options: RegionServerThreadOptions): Promise<RegionServerThread> {
     const worker = new Worker(entryFile(new URL('./region-server-worker.js', import.meta.url)), {
       workerData: toData(options),
+      transferList: [...(options.transfer ?? [])],
     });
     const ended = whenEnded(worker);
     ended.catch(() => {}); /* who does not look at it must not crash from it */

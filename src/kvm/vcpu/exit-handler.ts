@@ -1,4 +1,5 @@
 /** Devices that live in the vCPU's own Worker: they answer an exit without leaving the thread. */
+import type { MessagePort } from 'node:worker_threads';
 import { importModule } from '../../native/import-module.js';
 import type { IoExit } from '../io-exit.js';
 import type { MmioExit } from '../mmio-exit.js';
@@ -21,6 +22,8 @@ export interface ExitHandlerModule {
   readonly factory?: string;
   /** Passed to the factory; structured-cloned. */
   readonly options?: unknown;
+  /** What of the options is transferred. */
+  readonly transfer?: readonly MessagePort[];
 }
 
 export const NO_EXIT_HANDLER: ExitHandler = {};

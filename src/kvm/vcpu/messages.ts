@@ -3,6 +3,12 @@ import type { FailureRecord } from '../../native/index.js';
 import type { ExitHandlerModule } from './exit-handler.js';
 import type { CoreExit } from './vcpu-core.js';
 
+/** A Worker's, which then waits for `open`. */
+export interface VcpuThreadData {
+  /** URLs of modules to load meanwhile. */
+  readonly modules: readonly string[];
+}
+
 export interface VcpuWorkerData {
   readonly vcpuFd: number;
   readonly mmapSize: number;
@@ -12,6 +18,8 @@ export interface VcpuWorkerData {
 }
 
 export type VcpuRequest =
+  /** The first. */
+  | { readonly type: 'open'; readonly data: VcpuWorkerData }
   /** `resolve`: how the failed access that the last run stopped at ends. `answer`: data for the exit it stopped at. */
   | { readonly type: 'run'; readonly resolve: 'all-ones' | 'retry' | null; readonly answer: Uint8Array | null }
   /** The same without entering the guest. */

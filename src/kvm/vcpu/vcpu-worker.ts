@@ -1,14 +1,14 @@
-/** Entry of a vCPU's Worker: waits for `run`, then blocks in KVM_RUN until there is something to report. */
+/** Entry of a vCPU's Worker: waits for its vCPU and then for `run`, and blocks in KVM_RUN until there is something to report. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { native } from '../../native/binding.js';
 import { isNativeSystemError } from '../../native/errors.js';
+import { importModule } from '../../native/import-module.js';
 import { setAffinity } from '../../native/thread.js';
 import { loadExitHandler } from './exit-handler.js';
-import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
+import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuThreadData, VcpuWorkerData } from './messages.js';
 import { type CoreExit, VcpuCore } from './vcpu-core.js';
 
 const port = parentPort!;
-const data = workerData as VcpuWorkerData;
 
 function reply(message: VcpuReply): void {
   port.postMessage(message);
@@ -22,7 +22,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function open(): Promise<VcpuCore> {
+async function open(data: VcpuWorkerData): Promise<VcpuCore> {
   if (data.cpus !== null) setAffinity(data.cpus);
   const dispatcher = native.dispatcherOpen(data.dispatcherId);
   const core = new VcpuCore(data.vcpuFd, data.mmapSize, dispatcher);
@@ -72,19 +72,27 @@ async function ask({ handler }: VcpuCore, question: unknown): Promise<void> {
   }
 }
 
-async function main(): Promise<void> {
+async function start(data: VcpuWorkerData): Promise<void> {
   try {
-    const core = await open();
-    port.on('message', (request: VcpuRequest) => {
-      if (request.type === 'run' || request.type === 'settle') return run(core, request);
-      if (request.type === 'ask') return void ask(core, request.question);
-      core.close();
-      void closeHandler(core).finally(() => port.close());
-    });
+    const core = await open(data);
+    port.on('message', (request: VcpuRequest) => carryOut(core, request));
     reply({ type: 'ready', coreId: core.id });
   } catch (error) {
     reply({ type: 'start-failed', message: messageOf(error), system: systemPart(error) });
   }
 }
 
-void main();
+function carryOut(core: VcpuCore, request: VcpuRequest): void {
+  if (request.type === 'run' || request.type === 'settle') run(core, request);
+  else if (request.type === 'ask') void ask(core, request.question);
+  else if (request.type === 'close') {
+    core.close();
+    void closeHandler(core).finally(() => port.close());
+  }
+}
+
+port.once('message', (request: VcpuRequest) => {
+  if (request.type === 'open') void start(request.data);
+});
+/* What cannot be loaded is told by whoever needs it. */
+for (const module of (workerData as VcpuThreadData).modules) importModule(module).catch(() => {});

@@ -1,6 +1,5 @@
 /** A vCPU on a Worker of its own, seen from the thread that owns the VM. */
-import { Worker } from 'node:worker_threads';
-import { entryFile } from '../../native/entry-file.js';
+import type { Worker } from 'node:worker_threads';
 import { type DispatcherObject, type FailureRecord, type Fd, native, undoOnFailure } from '../../native/index.js';
 import { KvmIoctlError } from '../errors.js';
 import type { KvmExit } from '../exit.js';
@@ -9,6 +8,7 @@ import type { Vm } from '../vm.js';
 import { VcpuClosedError, VcpuRunningError, VcpuStartError } from './errors.js';
 import type { ExitHandlerModule } from './exit-handler.js';
 import type { PlainSystemError, VcpuReply, VcpuRequest, VcpuWorkerData } from './messages.js';
+import { VcpuThread } from './vcpu-thread.js';
 
 /** The userspace dispatcher behind the vCPU's exits: `NativeDispatcher` of the ioregion layer. */
 export interface VcpuDispatcher {
@@ -24,6 +24,8 @@ export interface VcpuOptions {
   readonly exitHandler?: ExitHandlerModule;
   /** The CPUs of the thread. */
   readonly cpus?: readonly number[];
+  /** A thread that is there already. Default, and where another vCPU has it: a new one. */
+  readonly thread?: VcpuThread;
 }
 
 /**
@@ -54,19 +56,18 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** Of the heap of the Worker, which allocates little: V8's own choice keeps some MiB from loading its modules. */
-const YOUNG_MIB = 3;
-
 export class Vcpu {
   /** KVM's number of the vCPU. */
   readonly id: number;
   readonly #fd: Fd;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
+  readonly #ready: Promise<void>;
   readonly #ownDispatcher: DispatcherObject | null;
   readonly #dispatcher: VcpuDispatcher | null;
   readonly #state: VcpuState;
-  #coreId = 0;
+  /** Null until the Worker is there. */
+  #coreId: number | null = null;
   #pending: Pending | null = null;
   /** Entered again after the failure of a region. */
   #entry: 'run' | 'settle' = 'run';
@@ -80,18 +81,11 @@ export class Vcpu {
     this.#state = new VcpuState(fd);
     this.#dispatcher = options.dispatcher ?? null;
     this.#ownDispatcher = this.#dispatcher === null ? native.dispatcherCreate() : null;
-    const data: VcpuWorkerData = {
-      vcpuFd: fd.number,
-      mmapSize: vm.kvm.vcpuMmapSize,
-      dispatcherId: this.#dispatcher?.id ?? native.dispatcherId(this.#ownDispatcher!),
-      cpus: options.cpus ?? null,
-      exitHandler: options.exitHandler ?? null,
-    };
-    this.#worker = new Worker(entryFile(new URL('./vcpu-worker.js', import.meta.url)), {
-      workerData: data,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
-    });
+    this.#worker = options.thread?.take() ?? new VcpuThread().take()!;
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+    this.#ready = this.#whenReady();
+    this.#ready.catch(() => {}); /* whoever waits for it hears of it */
+    this.#open(vm.kvm.vcpuMmapSize, options);
   }
 
   /**
@@ -99,12 +93,22 @@ export class Vcpu {
    * @throws KvmIoctlError EEXIST where the id is taken, VcpuStartError where the exit handler cannot be loaded
    */
   static async create(vm: Vm, id: number, options: VcpuOptions = {}): Promise<Vcpu> {
-    const vcpu = undoOnFailure((undo) => new Vcpu(vm, id, undo.use(vm.createVcpuFd(id)), options));
+    const vcpu = Vcpu.begin(vm, id, options);
+    await vcpu.ready();
+    return vcpu;
+  }
+
+  /** The same without waiting: `ready` is to be awaited before all else but `state` and `close`. @throws KvmIoctlError EEXIST */
+  static begin(vm: Vm, id: number, options: VcpuOptions = {}): Vcpu {
+    return undoOnFailure((undo) => new Vcpu(vm, id, undo.use(vm.createVcpuFd(id)), options));
+  }
+
+  /** Resolves when the Worker is there; the vCPU is closed where it does not come. @throws VcpuStartError */
+  async ready(): Promise<void> {
     try {
-      await vcpu.#ready();
-      return vcpu;
+      await this.#ready;
     } catch (error) {
-      await vcpu.#release();
+      await this.#release();
       throw error;
     }
   }
@@ -153,7 +157,7 @@ export class Vcpu {
 
   /** Makes the run under way, or else the next one, end with `interrupted`. False where the vCPU is closed. */
   kick(): boolean {
-    return !this.#closed && native.kickVcpu(this.#coreId);
+    return !this.#closed && this.#coreId !== null && native.kickVcpu(this.#coreId);
   }
 
   /** Lets the process end although this thread is there, as `unref` of any Worker does; its waits end then. */
@@ -168,7 +172,8 @@ export class Vcpu {
 
   /** Ends the guest's run, then the Worker. Idempotent. */
   async close(): Promise<void> {
-    if (!this.#closed) {
+    if (this.#coreId === null) await this.#ready.catch(() => {});
+    if (this.#coreId !== null && !this.#closed) {
       this.#closed = true;
       native.kickVcpu(this.#coreId);
       this.#post({ type: 'close' });
@@ -201,7 +206,18 @@ export class Vcpu {
     });
   }
 
-  #ready(): Promise<void> {
+  #open(mmapSize: number, { cpus, exitHandler }: VcpuOptions): void {
+    const data: VcpuWorkerData = {
+      vcpuFd: this.#fd.number,
+      mmapSize,
+      dispatcherId: this.#dispatcher?.id ?? native.dispatcherId(this.#ownDispatcher!),
+      cpus: cpus ?? null,
+      exitHandler: exitHandler === undefined ? null : { ...exitHandler, transfer: [] },
+    };
+    this.#worker.postMessage({ type: 'open', data } satisfies VcpuRequest, exitHandler?.transfer);
+  }
+
+  #whenReady(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#worker.on('message', (reply: VcpuReply) => {
         if (reply.type === 'start-failed') reject(startError(this.id, reply.message, reply.system));
@@ -215,6 +231,7 @@ export class Vcpu {
         reject(new VcpuStartError(this.id, error.message));
         this.#abort(error);
       });
+      void this.#exited.then(() => reject(new VcpuStartError(this.id, 'it ended before it was ready')));
     });
   }
 

@@ -11,7 +11,11 @@ export { FrontendSession, type FrontendSessionEvents, type FrontendSessionOption
 export type { IotlbEntry, Translator } from './iotlb.js';
 export { FRONTEND_PROTOCOL_FEATURES } from './negotiation.js';
 export { VhostUserControl } from './vhost-user-control.js';
-export { createVhostUserFunction, type VhostUserFunctionOptions } from './vhost-user-function.js';
+export {
+  beginVhostUserFunction,
+  createVhostUserFunction,
+  type VhostUserFunctionOptions,
+} from './vhost-user-function.js';
 export { startVhostUserWorker } from './vhost-user-worker-control.js';
 
 /** For `DeviceModule.module`: a device behind a backend as a function, with VhostUserFunctionOptions. */

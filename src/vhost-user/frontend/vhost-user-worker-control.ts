@@ -1,6 +1,6 @@
 /** A device behind a backend, for transports on threads that never return to their event loop. */
 import type { SharedMemory } from '../../memory/index.js';
-import { type DeviceLog, WorkerControl } from '../../virtio/index.js';
+import { type DeviceLog, type LaunchOptions, type Starting, WorkerControl } from '../../virtio/index.js';
 import type { BackendOptions } from './control-options.js';
 
 /**
@@ -12,5 +12,14 @@ export function startVhostUserWorker(
   memory: SharedMemory,
   log?: DeviceLog | 'stderr',
 ): Promise<WorkerControl> {
-  return WorkerControl.launch(new URL('./vhost-user-worker.js', import.meta.url), { backend, memory }, log);
+  return beginVhostUserWorker(backend, memory, { log }).ready();
+}
+
+/** The same without waiting for the backend. */
+export function beginVhostUserWorker(
+  backend: BackendOptions,
+  memory: SharedMemory,
+  options: LaunchOptions,
+): Starting<WorkerControl> {
+  return WorkerControl.launch(new URL('./vhost-user-worker.js', import.meta.url), { backend, memory }, options);
 }

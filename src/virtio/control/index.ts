@@ -7,4 +7,6 @@ export { LocalControl, type LocalControlOptions } from './local-control.js';
 export { type DeviceLog, stderrLog } from './log.js';
 export { type ServedControl, serveControl } from './serve-control.js';
 export { SharedConfig } from './shared-config.js';
-export { WorkerControl, type WorkerControlOptions } from './worker-control.js';
+export { mapStarting, type Starting } from './starting.js';
+export { type LaunchOptions, WorkerControl, type WorkerControlOptions } from './worker-control.js';
+export type { StartReply } from './worker-messages.js';

@@ -5,8 +5,15 @@ import { openInterrupts } from '../interrupt/index.js';
 import { andThen, type MaybePromise } from '../runner/index.js';
 import type { DeviceControl, QueueStart } from './device-control.js';
 import { type DeviceLog, stderrLog } from './log.js';
-import { sendReply } from './sync-reply.js';
-import type { ControlReply, ControlRequest, StateReply, WorkerQueue } from './worker-messages.js';
+import { endWait, sendReply } from './sync-reply.js';
+import type {
+  ControlReply,
+  ControlRequest,
+  StartReply,
+  StartWorkerData,
+  StateReply,
+  WorkerQueue,
+} from './worker-messages.js';
 
 export interface ServedControl extends DeviceControl {
   /** An exception on its thread that nobody has caught. */
@@ -20,7 +27,8 @@ const UNREAD_LOGS = 64;
 
 /** Opens the control with what the transport's thread gave along, then does what the transport asks. */
 export async function serveControl<Data>(open: (data: Data, log: DeviceLog) => Promise<ServedControl>): Promise<void> {
-  const data = workerData as Data & { readonly logToStderr: boolean };
+  const data = workerData as Data & StartWorkerData;
+  process.on('exit', () => endWait(data.reply));
   try {
     let control: ServedControl | null = null;
     const tell = (message: string): void => {
@@ -31,10 +39,18 @@ export async function serveControl<Data>(open: (data: Data, log: DeviceLog) => P
     watchOver(opened);
     parentPort!.on('message', (request: ControlRequest) => carryOut(opened, request));
     const { description, state, config } = opened;
-    send({ type: 'ready', description, state: state.buffer, config: config.buffer });
+    tellStart(data, { type: 'ready', description, state: state.buffer, config: config.buffer });
   } catch (error) {
-    send({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+    tellStart(data, { type: 'failed', message: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** To the transport's thread, whether it turns or waits, and to whoever else wants to know. */
+function tellStart({ reply, arrival }: StartWorkerData, start: StartReply): void {
+  arrival?.postMessage(start);
+  arrival?.close();
+  send(start);
+  sendReply(reply, start);
 }
 
 function send(reply: ControlReply): void {

@@ -28,9 +28,14 @@ export class SyncReply<Reply> {
 }
 
 /** On the other thread. What is posted here is there before the waiter wakes. */
-export function sendReply<Reply>({ port, done }: ReplyAddress, reply: Reply): void {
-  port.postMessage(reply);
-  port.close();
+export function sendReply<Reply>(address: ReplyAddress, reply: Reply): void {
+  address.port.postMessage(reply);
+  address.port.close();
+  endWait(address);
+}
+
+/** Whoever waits waits no longer: where nothing was sent, nothing will be. */
+export function endWait({ done }: ReplyAddress): void {
   const word = new Int32Array(done);
   Atomics.store(word, 0, 1);
   Atomics.notify(word, 0);

@@ -1,20 +1,22 @@
 /** A device on a data-plane Worker of its own: it maps guest memory, watches eventfds and raises interrupts there. */
-import { Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import type { DeviceModule } from '../../ioregion/server/device-module.js';
 import type { SharedMemory } from '../../memory/index.js';
-import { entryFile } from '../../native/entry-file.js';
 import { closeAll, EventFd } from '../../native/index.js';
 import type { InterruptSource } from '../interrupt/index.js';
 import { ControlState } from './control-state.js';
 import type { DeviceControl, DeviceDescription, QueueStart } from './device-control.js';
-import { DeviceStateError, DeviceWorkerError } from './errors.js';
+import { DeviceStateError } from './errors.js';
 import type { DeviceLog } from './log.js';
 import { SharedConfig } from './shared-config.js';
+import { mapStarting, type Starting } from './starting.js';
+import { StartingWorker } from './starting-worker.js';
 import { type ReplyAddress, SyncReply } from './sync-reply.js';
 import type {
   ControlReply,
   ControlRequest,
   ControlWorkerData,
+  ReadyReply,
   StateReply,
   WorkerData,
   WorkerQueue,
@@ -38,6 +40,13 @@ export interface WorkerControlOptions {
    * Default: nowhere.
    */
   readonly log?: DeviceLog | 'stderr';
+  /** Is told that the device is there, or why not, by the Worker: for a thread that did not start it. */
+  readonly arrival?: MessagePort;
+}
+
+export interface LaunchOptions {
+  readonly log?: DeviceLog | 'stderr' | undefined;
+  readonly arrival?: MessagePort | null | undefined;
 }
 
 /** How long a driver's write to configuration space waits for the device, ms. */
@@ -46,15 +55,10 @@ const CONFIG_WRITE_MS = 5000;
 /** How long a legacy driver's reset waits for the device, ms. */
 const RESET_MS = 5000;
 
-/** Of the heap: enough for a thread that allocates little. With V8's own choice it keeps 5 MiB more from loading its modules. */
-const YOUNG_MIB = 3;
-
 /** How long its state may take, ms. */
 const STATE_MS = 10_000;
 /** How long a device may take to stop when it is closed, ms. */
 const CLOSE_MS = 10_000;
-
-type Ready = Extract<ControlReply, { type: 'ready' }>;
 
 export class WorkerControl implements DeviceControl {
   readonly description: DeviceDescription;
@@ -72,7 +76,7 @@ export class WorkerControl implements DeviceControl {
   #configWrites = 0;
   #closed = false;
 
-  private constructor(worker: Worker, exited: Promise<void>, ready: Ready, log: DeviceLog) {
+  private constructor(worker: Worker, exited: Promise<void>, ready: ReadyReply, log: DeviceLog) {
     this.#worker = worker;
     this.#exited = exited;
     this.description = ready.description;
@@ -88,19 +92,25 @@ export class WorkerControl implements DeviceControl {
 
   /** Resolves when the device is there. @throws DeviceWorkerError where it cannot be loaded */
   static start(options: WorkerControlOptions): Promise<WorkerControl> {
-    return WorkerControl.launch(new URL('./control-worker.js', import.meta.url), toData(options), options.log);
+    return WorkerControl.begin(options).ready();
+  }
+
+  /** The same without waiting. */
+  static begin(options: WorkerControlOptions): Starting<WorkerControl> {
+    return WorkerControl.launch(new URL('./control-worker.js', import.meta.url), toData(options), options);
   }
 
   /** The same with another entry, which calls `serveControl`; `data` goes there. */
-  static async launch(entry: URL, data: WorkerData, logTo: DeviceLog | 'stderr' = () => {}): Promise<WorkerControl> {
+  static launch(
+    entry: URL,
+    data: WorkerData,
+    { log: logTo = () => {}, arrival = null }: LaunchOptions,
+  ): Starting<WorkerControl> {
     const log = typeof logTo === 'function' ? logTo : () => {};
-    const worker = new Worker(entryFile(entry), {
-      workerData: { ...data, logToStderr: logTo === 'stderr' },
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
-    });
-    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const starting = new StartingWorker(entry, data, logTo === 'stderr', arrival);
+    const { worker, exited } = starting;
     worker.on('error', (error) => log(`the Worker of a device ended: ${error.message}`));
-    return new WorkerControl(worker, exited, await whenReady(worker), log);
+    return mapStarting(starting, (ready) => new WorkerControl(worker, exited, ready, log));
   }
 
   activate(driverFeatures: bigint, queues: readonly QueueStart[], interrupts: InterruptSource): void {
@@ -198,15 +208,4 @@ export class WorkerControl implements DeviceControl {
 function toData({ device, memory, ringFeatures, cpus, figures, fds }: WorkerControlOptions): ControlWorkerData {
   const [ring, own] = [ringFeatures ?? null, { cpus: cpus ?? null, figures: figures ?? null }];
   return { device, memory, fds: fds ?? {}, ringFeatures: ring, ...own };
-}
-
-function whenReady(worker: Worker): Promise<Ready> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', (reply: ControlReply) => {
-      if (reply.type === 'ready') resolve(reply);
-      else reject(new DeviceWorkerError(reply.type === 'failed' ? reply.message : `it said ${reply.type}`));
-    });
-    worker.once('error', (error) => reject(new DeviceWorkerError(error.message, error)));
-    worker.once('exit', () => reject(new DeviceWorkerError('it ended before it was ready')));
-  });
 }

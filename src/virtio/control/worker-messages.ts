@@ -1,4 +1,5 @@
 /** What a transport and the data-plane Worker of its device say to each other. */
+import type { MessagePort } from 'node:worker_threads';
 import type { DeviceModule } from '../../ioregion/server/device-module.js';
 import type { SharedMemory } from '../../memory/index.js';
 import type { SharedInterrupts } from '../interrupt/index.js';
@@ -8,6 +9,15 @@ import type { ReplyAddress } from './sync-reply.js';
 
 /** What an entry needs, as plain data. */
 export type WorkerData = Readonly<Record<string, unknown>>;
+
+/** What `StartingWorker` adds. */
+export type StartWorkerData = WorkerData & {
+  readonly logToStderr: boolean;
+  /** Where a thread may wait for the device. */
+  readonly reply: ReplyAddress;
+  /** Who else is told that the device is there, or why not: a StartReply. */
+  readonly arrival: MessagePort | null;
+};
 
 export type ControlWorkerData = {
   readonly device: DeviceModule;
@@ -46,13 +56,16 @@ export type ControlRequest =
 /** To `save` and `restore`. */
 export type StateReply = { readonly state: unknown } | { readonly failed: string };
 
+export interface ReadyReply {
+  readonly type: 'ready';
+  readonly description: DeviceDescription;
+  readonly state: SharedArrayBuffer;
+  readonly config: SharedArrayBuffer;
+}
+
+export type StartReply = ReadyReply | { readonly type: 'failed'; readonly message: string };
+
 export type ControlReply =
-  | {
-      readonly type: 'ready';
-      readonly description: DeviceDescription;
-      readonly state: SharedArrayBuffer;
-      readonly config: SharedArrayBuffer;
-    }
-  | { readonly type: 'failed'; readonly message: string }
+  | StartReply
   | { readonly type: 'settled' }
   | { readonly type: 'log'; readonly message: string };

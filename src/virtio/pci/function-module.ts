@@ -2,10 +2,19 @@
  * Any virtio device as a PCI function, on a thread, in another process, or on a vCPU's Worker: the module to name as the device
  * of the function's regions, with FunctionModuleOptions.
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { DeviceContext } from '../../ioregion/device.js';
 import { loadDevice } from '../../ioregion/server/device-module.js';
 import { GuestMemory, type SharedMemory } from '../../memory/index.js';
-import { type DeviceControl, HandOverControl, LocalControl, stderrLog, WorkerControl } from '../control/index.js';
+import {
+  type DeviceControl,
+  HandOverControl,
+  LocalControl,
+  mapStarting,
+  type Starting,
+  stderrLog,
+  WorkerControl,
+} from '../control/index.js';
 import type { VirtioDevice } from '../device.js';
 import { UnknownFdError } from './errors.js';
 import { VirtioPciFunction } from './function.js';
@@ -21,6 +30,19 @@ export async function createFunction(
   context: DeviceContext,
 ): Promise<VirtioPciFunction> {
   return functionOver(await openControl(options, context), options, context);
+}
+
+/**
+ * The same without waiting for the device, which has a Worker: what opens it is told by `arrival` too (a StartReply).
+ * @throws SharedMemoryError, UnknownFdError
+ */
+export function beginFunction(
+  options: FunctionModuleOptions,
+  context: DeviceContext,
+  arrival?: MessagePort,
+): Starting<VirtioPciFunction> {
+  const starting = beginControl(options, context, arrival);
+  return mapStarting(starting, (control) => functionOver(control, options, context));
 }
 
 /** The same over a control that is there already. @throws PciFunctionError, UnknownFdError */
@@ -61,21 +83,38 @@ function fdResolver({ fds }: DeviceContext): ResolveFd {
 
 async function openControl(options: FunctionModuleOptions, context: DeviceContext): Promise<DeviceControl> {
   const { device, dataPlane = 'worker' } = options;
+  if (dataPlane === 'worker') return await beginControl(options, context).ready();
   const memory = sharedMemoryOf(options.memory, context);
-  const features = options.ringFeatures === undefined ? {} : { ringFeatures: BigInt(options.ringFeatures) };
-  if (dataPlane === 'worker') {
-    const log = options.log === undefined ? {} : { log: options.log };
-    const cpus = options.cpus === undefined ? {} : { cpus: options.cpus };
-    const figures = options.figures === undefined ? {} : { figures: fdResolver(context)(options.figures) };
-    return await WorkerControl.start({ ...features, ...log, ...cpus, ...figures, device, memory, fds: context.fds });
-  }
   const log = options.log === undefined ? {} : { log: stderrLog() };
   const loaded = await loadDevice<VirtioDevice>(device, context);
   return new LocalControl({
-    ...features,
+    ...ringFeatures(options),
     ...log,
     device: loaded,
     memory: GuestMemory.fromShared(memory),
     blocking: true,
   });
+}
+
+function beginControl(
+  options: FunctionModuleOptions,
+  context: DeviceContext,
+  arrival?: MessagePort,
+): Starting<WorkerControl> {
+  const { device, log, cpus, figures } = options;
+  const memory = sharedMemoryOf(options.memory, context);
+  return WorkerControl.begin({
+    ...ringFeatures(options),
+    ...(log === undefined ? {} : { log }),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(figures === undefined ? {} : { figures: fdResolver(context)(figures) }),
+    ...(arrival === undefined ? {} : { arrival }),
+    device,
+    memory,
+    fds: context.fds,
+  });
+}
+
+function ringFeatures({ ringFeatures }: FunctionModuleOptions): { readonly ringFeatures?: bigint } {
+  return ringFeatures === undefined ? {} : { ringFeatures: BigInt(ringFeatures) };
 }

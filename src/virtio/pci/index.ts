@@ -2,7 +2,7 @@
 export type { BarMapping } from './config-space.js';
 export { DeviceTypeError, PciFunctionError, UnknownFdError } from './errors.js';
 export { VirtioPciFunction, type VirtioPciFunctionOptions } from './function.js';
-export { createFunction, functionOver, sharedMemoryOf } from './function-module.js';
+export { beginFunction, createFunction, functionOver, sharedMemoryOf } from './function-module.js';
 export type {
   FdRef,
   FunctionFlags,

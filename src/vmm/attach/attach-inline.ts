@@ -1,4 +1,5 @@
 /** A function on the board's own thread. */
+import { arrivalOf } from './arrival.js';
 import { type AttachContext, type Attachment, commonOptions } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
 
@@ -12,5 +13,6 @@ export async function attachInline(spec: DeviceSpec, context: AttachContext): Pr
     interrupts,
     kicks: { kind: 'kvm', vm },
   } as const;
-  return { slot: { here }, close: async () => {} };
+  const { late, arrived } = arrivalOf(spec, context);
+  return { slot: { here, ...late }, arrived, close: async () => {} };
 }

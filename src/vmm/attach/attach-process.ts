@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DeviceConnection, DevicePort, deviceProcessEnvironment } from '../../ioregion/index.js';
 import { entryFile } from '../../native/entry-file.js';
-import { Fd } from '../../native/index.js';
+import { Fd, socketpair } from '../../native/index.js';
 import { FUNCTION_MODULE, RemoteWiring } from '../../virtio/pci/index.js';
 import { DeviceProcessError } from '../errors.js';
 import { PCI_MEMORY, PCI_MEMORY_64, type Range } from '../layout.js';
@@ -20,9 +20,9 @@ const FIGURES = 'figures';
 /** The longest wait for an access, ms: a device process that is stuck is reported then. */
 const DEADLINE_MS = 30_000;
 
-/** @throws DeviceProcessError where the process ends before it serves; nothing is left then */
+/** `arrived` rejects with DeviceProcessError where the process ends before it serves. @throws KvmIoctlError; nothing is left then */
 export async function attachProcess(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
-  const { vm, routes, memory, pinGsi, figures } = context;
+  const { vm, routes, memory, pinGsi, figures, bars } = context;
   const pin = pinGsi === undefined ? {} : { pinGsi };
   const doorbells = [PCI_MEMORY, PCI_MEMORY_64].map(doorbellRange);
   const wiring = new RemoteWiring({ vm, routes, vectors: vectorsOf(spec), doorbells, ...pin });
@@ -31,28 +31,39 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
   const { interrupts, kicks } = wiring;
   const counting = figures === null ? {} : { figures: FIGURES };
   const options = { ...commonOptions(spec, context), memory: { fds: names, regions }, interrupts, kicks, ...counting };
-  const process = await startProcess(spec, options).catch((error: unknown) => {
-    wiring.close();
-    throw error;
-  });
   const named = Object.fromEntries(names.map((name, index) => [name, new Fd(fds[index]!)]));
-  const channel = process.connection
-    .offer(remoteRegions(spec), { ...wiring.fds, ...named, ...(figures === null ? {} : { [FIGURES]: figures }) })
-    .get('default')!;
-  const dispatcher = dispatchTo(spec, channel, DEADLINE_MS, false);
+  const files = { ...wiring.fds, ...named, ...(figures === null ? {} : { [FIGURES]: figures }) };
+  const [here, there] = socketpair('seqpacket');
+  const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, DEADLINE_MS, false);
+  here.close();
+  /* Accesses that come before wait in the socket; with a process that does not start it is closed. */
+  const arrived = startProcess(spec, options)
+    .then((process) => offered(process, spec, files, there))
+    .finally(() => there.close());
   let closing = false;
-  void process.ended.then((reason) => {
-    if (!closing) context.onFailure(new DeviceProcessError(spec.name, reason));
-  });
+  arrived.then(
+    ({ ended }) =>
+      ended.then((reason) => {
+        if (!closing) context.onFailure(new DeviceProcessError(spec.name, reason));
+      }),
+    () => {} /* told by `arrived` */,
+  );
   const close = async (): Promise<void> => {
     closing = true;
     dispatcher.close();
-    channel[Symbol.dispose]();
-    process.connection.close();
-    await process.ended;
+    const process = await arrived.catch(() => null);
+    process?.connection.close();
+    await process?.ended;
     wiring.close();
   };
-  return { slot: { elsewhere: forwarded(spec, dispatcher) }, state: statePort(spec, dispatcher), close };
+  const slot = { elsewhere: forwarded(spec, dispatcher, bars) };
+  return { slot, state: statePort(spec, dispatcher), arrived: arrived.then(() => {}), close };
+}
+
+/** The process gets its end of the channel. */
+function offered(process: DeviceProcess, spec: DeviceSpec, files: Readonly<Record<string, Fd>>, channel: Fd) {
+  process.connection.offer(remoteRegions(spec), files, { default: channel });
+  return process;
 }
 
 function doorbellRange({ start, end }: Range) {

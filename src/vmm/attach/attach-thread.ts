@@ -8,39 +8,40 @@ import { type AttachContext, type Attachment, commonOptions, vectorsOf } from '.
 import type { DeviceSpec } from './device-spec.js';
 import { dispatchTo, forwarded, remoteRegions, statePort } from './remote-regions.js';
 
-/** @throws DeviceLoadError, ServerWorkerError, KvmIoctlError; nothing is left open then */
+/** `arrived` rejects with DeviceLoadError or ServerWorkerError. @throws KvmIoctlError; nothing is left open then */
 export async function attachThread(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
-  const { vm, routes } = context;
+  const { vm, routes, bars } = context;
   const irqfds = new IrqfdVectors(vm.interrupts, routes, vectorsOf(spec));
   const [here, there] = socketpair('seqpacket');
-  try {
-    const options = describe(spec, context, irqfds);
-    const device = { module: FUNCTION_MODULE, options };
-    const regions = remoteRegions(spec).map(({ name, userData }) => ({ name, userData, device: { ...device } }));
-    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions, ...threadOptions(spec) });
-    const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, 0, true);
-    let closing = false;
-    const gone = (reason: string): void => {
-      if (!closing) context.onFailure(new DeviceThreadError(spec.name, reason));
-    };
-    server.ended.then(
-      ({ end }) => gone(end.reason),
-      (error: Error) => gone(error.message),
-    );
-    const close = async (): Promise<void> => {
-      closing = true;
-      dispatcher.close();
-      await server.close();
-      irqfds.close();
-    };
-    return { slot: { elsewhere: forwarded(spec, dispatcher) }, state: statePort(spec, dispatcher), close };
-  } catch (error) {
+  const options = describe(spec, context, irqfds);
+  const device = { module: FUNCTION_MODULE, options };
+  const regions = remoteRegions(spec).map(({ name, userData }) => ({ name, userData, device: { ...device } }));
+  const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, 0, true);
+  here.close();
+  const starting = RegionServerThread.start({ readFd: there, writeFd: there, regions, ...threadOptions(spec) });
+  /* Accesses that come before wait in the socket; with a thread that does not start it is closed. */
+  const arrived = starting.finally(() => there.close());
+  let closing = false;
+  const gone = (reason: string): void => {
+    if (!closing) context.onFailure(new DeviceThreadError(spec.name, reason));
+  };
+  arrived.then(
+    ({ ended }) =>
+      ended.then(
+        ({ end }) => gone(end.reason),
+        (error: Error) => gone(error.message),
+      ),
+    () => {} /* told by `arrived` */,
+  );
+  const close = async (): Promise<void> => {
+    closing = true;
+    dispatcher.close();
+    const server = await arrived.catch(() => null);
+    await server?.close();
     irqfds.close();
-    throw error;
-  } finally {
-    here.close();
-    there.close();
-  }
+  };
+  const slot = { elsewhere: forwarded(spec, dispatcher, bars) };
+  return { slot, state: statePort(spec, dispatcher), arrived: arrived.then(() => {}), close };
 }
 
 function threadOptions({ cpus, spinNs }: DeviceSpec): Pick<RegionServerThreadOptions, 'cpus' | 'spinNs'> {

@@ -1,5 +1,6 @@
 /** A function whose queues a vhost-user backend serves; its registers are on the board's thread. */
 import { MachineOptionError } from '../errors.js';
+import { arrivalOf } from './arrival.js';
 import type { AttachContext, Attachment } from './attachment.js';
 import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 
@@ -14,5 +15,6 @@ export async function attachVhostUser(spec: DeviceSpec, context: AttachContext):
   const backend = { path, deviceType, queues };
   const kicks = { kind: 'kvm', vm } as const;
   const vhostUser = { backend, memory: context.memory.share(), interrupts, kicks, bars, log: 'stderr' } as const;
-  return { slot: { vhostUser }, close: async () => {} };
+  const { late, arrived } = arrivalOf(spec, context);
+  return { slot: { vhostUser, ...late }, arrived, close: async () => {} };
 }

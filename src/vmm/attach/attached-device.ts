@@ -40,8 +40,14 @@ export class AttachedDevice {
     const { slot, attachment } = parts;
     this.#spec = spec;
     this.#parts = parts;
+    attachment.arrived.catch(() => {}); /* a machine that ends before does not ask */
     this.slot = { slot, ...attachment.slot };
     this.state = attachment.state === undefined ? null : { ...attachment.state, name: `slot ${slot}` };
+  }
+
+  /** Resolves when the device is there, or rejects with why it is not. */
+  get arrived(): Promise<void> {
+    return this.#parts.attachment.arrived;
   }
 
   get info(): DeviceInfo {

@@ -12,7 +12,7 @@ import { attachProcess } from './attach-process.js';
 import { attachThread } from './attach-thread.js';
 import { attachVhostUser } from './attach-vhost-user.js';
 import { AttachedDevice, figuresFile } from './attached-device.js';
-import { type AttachContext, type Attachment, vectorsOf } from './attachment.js';
+import { type AttachContext, type Attachment, shapeOf } from './attachment.js';
 import { type DevicePolicy, type DeviceSpec, VHOST_USER } from './device-spec.js';
 
 export { type AttachedDevice, type DeviceFigures, type DeviceInfo, deviceInfo } from './attached-device.js';
@@ -46,8 +46,9 @@ export interface MachineContext extends Pick<AttachContext, 'vm' | 'memory' | 'r
 }
 
 /**
- * Attaches the devices in their slots, with BARs where firmware would place them.
- * @throws what the devices throw; nothing is attached then
+ * Attaches the devices in their slots, with BARs where firmware would place them, without waiting for any: see
+ * `AttachedDevice.arrived`.
+ * @throws KvmIoctlError, MachineOptionError; nothing is attached then
  */
 export async function attachDevices(
   specs: ReadonlyMap<number, DeviceSpec>,
@@ -57,7 +58,9 @@ export async function attachDevices(
   const attached: AttachedDevice[] = [];
   try {
     for (const [slot, spec] of specs)
-      attached.push(await attachDevice(spec, slot, allocator.place(barsOf(spec)), context));
+      attached.push(
+        await attach(spec, { slot, bars: allocator.place(functionBars(shapeOf(spec))), isLate: true }, context),
+      );
     return attached;
   } catch (error) {
     await closeDevices(attached);
@@ -70,14 +73,30 @@ export async function closeDevices(devices: readonly AttachedDevice[]): Promise<
   await closeAll(devices.map((device) => () => device.close()));
 }
 
-/** `bars`: by number; those that are not named are for the guest to place. @throws what the device throws; nothing is left then */
-export async function attachDevice(
+/** A device that the guest is to find there. Its BARs are for the guest to place. @throws what the device throws; nothing is left then */
+export async function attachDevice(spec: DeviceSpec, slot: number, context: MachineContext): Promise<AttachedDevice> {
+  const attached = await attach(spec, { slot, bars: {}, isLate: false }, context);
+  try {
+    await attached.arrived;
+    return attached;
+  } catch (error) {
+    await attached.close();
+    throw error;
+  }
+}
+
+/** `bars`: by number; those that are not named are for the guest to place. */
+interface Place extends Pick<AttachContext, 'bars' | 'isLate'> {
+  readonly slot: number;
+}
+
+/** @throws KvmIoctlError, MachineOptionError; nothing is left then */
+async function attach(
   spec: DeviceSpec,
-  slot: number,
-  bars: AttachContext['bars'],
+  { slot, ...place }: Place,
   { onFailure, ...context }: MachineContext,
 ): Promise<AttachedDevice> {
-  const attach = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
+  const attachTo = spec.attach.startsWith(VHOST_USER) ? attachVhostUser : ATTACH[spec.attach]!;
   const failed = (error: IoregionError): void => onFailure(error, spec.policy ?? 'all-ones');
   const file = figuresFile(spec);
   const figures = file === null ? null : QueueFigures.open(file.number, spec.queues);
@@ -86,8 +105,8 @@ export async function attachDevice(
     file?.close();
   };
   try {
-    const placed = { bars, pinGsi: pinOf(slot), figures: file, onFailure: failed };
-    const attachment = await attach(spec, { ...context, ...placed });
+    const placed = { ...place, pinGsi: pinOf(slot), figures: file, onFailure: failed };
+    const attachment = await attachTo(spec, { ...context, ...placed });
     const close = (): Promise<void> => attachment.close().finally(closeFigures);
     return new AttachedDevice(spec, { slot, attachment, figures, close });
   } catch (error) {
@@ -95,11 +114,6 @@ export async function attachDevice(
     throw error;
   }
 }
-
-const barsOf = (spec: DeviceSpec) => {
-  const { queues, configLength } = spec;
-  return functionBars({ queues, configLength, vectors: vectorsOf(spec), transitional: false });
-};
 
 function pinOf(slot: number): number | undefined {
   return slot <= Gsi.pciCount ? Gsi.firstPci + slot - 1 : undefined;

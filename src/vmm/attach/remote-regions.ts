@@ -4,7 +4,7 @@ import { functionRegionPlaces } from '../../virtio/pci/index.js';
 import { CONFIG_SPACE_SIZE } from '../../virtio/spec/pci-config-space.js';
 import { STATE_PORT_BYTES } from '../../virtio/state/index.js';
 import type { ForwardedFunction } from '../pci/index.js';
-import { vectorsOf } from './attachment.js';
+import { shapeOf } from './attachment.js';
 import type { DeviceSpec } from './device-spec.js';
 
 /** Regions are apart by this much: more than any BAR has. */
@@ -51,18 +51,19 @@ export function dispatchTo(
   return dispatcher;
 }
 
-export function forwarded(spec: DeviceSpec, dispatcher: NativeDispatcher): ForwardedFunction {
+export function forwarded(
+  spec: DeviceSpec,
+  dispatcher: NativeDispatcher,
+  firmware: ForwardedFunction['firmware'],
+): ForwardedFunction {
   const regions = placesOf(spec).map(({ bar, space, offset, size }, index) => {
     return { bar, space, offset, size, address: (index + 1) * STRIDE };
   });
-  return { dispatcher: dispatcher.id, config: 0, regions };
+  return { dispatcher: dispatcher.id, config: 0, firmware, regions };
 }
 
 export function statePort(spec: DeviceSpec, { id }: NativeDispatcher): RemotePort {
   return { name: spec.name, dispatcher: id, address: (placesOf(spec).length + 1) * STRIDE };
 }
 
-function placesOf(spec: DeviceSpec) {
-  const { queues, configLength } = spec;
-  return functionRegionPlaces({ queues, configLength, vectors: vectorsOf(spec), transitional: false });
-}
+const placesOf = (spec: DeviceSpec) => functionRegionPlaces(shapeOf(spec));

@@ -1,10 +1,18 @@
 /** The functions in the slots of a board's PCI bus, on the board's thread: made, put in while the guest runs, and taken out by it. */
+import type { MessagePort } from 'node:worker_threads';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
-import { createFunction, type FunctionModuleOptions, VirtioPciFunction } from '../../virtio/pci/index.js';
+import type { Starting } from '../../virtio/control/index.js';
+import {
+  beginFunction,
+  type FunctionModuleOptions,
+  type LayoutOptions,
+  VirtioPciFunction,
+} from '../../virtio/pci/index.js';
 import type { Suspendable } from '../../virtio/state/index.js';
 import { metered, type SharedMeters } from '../metrics/region-meters.js';
 import { type ForwardedFunction, openForwardedFunction, type PciBus, type PciFunction } from '../pci/index.js';
+import { LateFunction } from './late-function.js';
 
 /** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
 export interface SlotOptions {
@@ -12,6 +20,14 @@ export interface SlotOptions {
   readonly here?: FunctionModuleOptions;
   readonly elsewhere?: ForwardedFunction;
   readonly vhostUser?: VhostUserFunctionOptions;
+  /** For functions here and those with a backend, of a machine that starts: the guest need not wait for them. */
+  readonly late?: LateArrival;
+}
+
+export interface LateArrival {
+  readonly shape: LayoutOptions;
+  /** Is told what came of it (a StartReply). */
+  readonly arrival: MessagePort;
 }
 
 /** Accesses to the BARs of a slot are counted apart: the name of its meter. */
@@ -32,7 +48,7 @@ export class BoardSlots {
     this.#meters = meters;
   }
 
-  /** @throws what the devices throw */
+  /** Of a machine that starts. @throws what devices throw that are not late */
   async plugAll(slots: readonly SlotOptions[]): Promise<void> {
     const made = await Promise.all(slots.map(functionOf));
     for (const [index, { slot }] of slots.entries()) this.#put(slot, made[index]!);
@@ -81,23 +97,34 @@ export class BoardSlots {
     }
   }
 
-  #put(slot: number, made: PciFunction | VirtioPciFunction): void {
+  #put(slot: number, made: SlotFunction): void {
     this.#bus.plug(slot, meteredFunction(this.#meters, slot, made));
-    if (made instanceof VirtioPciFunction) this.suspendable.set(slot, made);
+    if (made instanceof VirtioPciFunction || made instanceof LateFunction) this.suspendable.set(slot, made);
   }
 }
 
-async function functionOf({ here, elsewhere, vhostUser }: SlotOptions): Promise<PciFunction | VirtioPciFunction> {
-  if (here !== undefined) return await createFunction(here, NO_CONTEXT);
+type SlotFunction = PciFunction | VirtioPciFunction | LateFunction;
+
+async function functionOf(options: SlotOptions): Promise<SlotFunction> {
+  const { elsewhere, late } = options;
   if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
+  const starting = await beginOf(options);
+  if (late === undefined) return await starting.ready();
+  return new LateFunction(starting, late.shape, (options.here ?? options.vhostUser)?.bars ?? {});
+}
+
+async function beginOf({ here, vhostUser, late }: SlotOptions): Promise<Starting<VirtioPciFunction>> {
+  if (here !== undefined) return beginFunction(here, NO_CONTEXT, late?.arrival);
   // Loaded for those that need it: half of the modules of a board would be its.
-  const { createVhostUserFunction } = await import('../../vhost-user/index.js');
-  return await createVhostUserFunction(vhostUser!, NO_CONTEXT);
+  const { beginVhostUserFunction } = await import('../../vhost-user/index.js');
+  return beginVhostUserFunction(vhostUser!, NO_CONTEXT, late?.arrival);
 }
 
 function meteredFunction(meters: SharedMeters, slot: number, pciFunction: PciFunction): PciFunction {
+  const { config, firmware } = pciFunction;
   const regions = pciFunction.regions.map((region) => {
     return { ...region, device: metered(meters, slotMeter(slot), region.device) };
   });
-  return { config: pciFunction.config, regions, close: async () => await pciFunction.close?.() };
+  const placed = firmware === undefined ? {} : { firmware };
+  return { config, regions, ...placed, close: async () => await pciFunction.close?.() };
 }

@@ -68,10 +68,15 @@ export class DeviceBay {
     return [...(this.#on?.devices ?? [])].sort(([a], [b]) => a - b).map(([, device]) => device);
   }
 
-  /** @throws what the devices throw; nothing is attached then */
+  /** Without waiting for the devices: see `arrived`. @throws KvmIoctlError, MachineOptionError; nothing is attached then */
   async powerOn(context: MachineContext): Promise<void> {
     const devices = await attachDevices(this.#specs, context);
     this.#on = { context, devices: new Map(devices.map((device) => [device.slot.slot, device])), board: null };
+  }
+
+  /** Resolves when all devices are there. @throws what the first of them throws that is not */
+  async arrived(): Promise<void> {
+    await Promise.all(this.attached.map((device) => device.arrived));
   }
 
   /** From here on devices can come and go. */
@@ -139,7 +144,7 @@ export class DeviceBay {
   async #plugInto(slot: number, spec: DeviceSpec, signal: AbortSignal | undefined): Promise<void> {
     const { context, devices } = this.#on!;
     await spec.check?.();
-    const device = await attachDevice(spec, slot, {}, context);
+    const device = await attachDevice(spec, slot, context);
     try {
       signal?.throwIfAborted();
       await this.#ask({ op: 'plug', options: device.slot }, spec.name);

@@ -1,9 +1,9 @@
 /** The vCPUs of a machine, and the way from them to its board. */
 import { NativeDispatcher, RegionServerThread } from '../../ioregion/index.js';
-import { Vcpu, type VcpuOptions } from '../../kvm/index.js';
+import { Vcpu, type VcpuOptions, type VcpuThread } from '../../kvm/index.js';
 import { socketpair } from '../../native/index.js';
 import type { RemotePort } from '../attach/index.js';
-import { BOARD_PLACES, BOARD_STATE } from '../board/board.js';
+import { BOARD_PLACES, BOARD_STATE, type BoardOptions } from '../board/board.js';
 import { BOARD_MODULE } from '../board/board-module.js';
 import type { BoardLink } from '../board/board-question.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
@@ -28,45 +28,48 @@ interface BoardPlacement {
 }
 
 /**
- * Creates the vCPUs, each on a Worker of its own, ready to run.
+ * Creates the vCPUs, each on a Worker of its own, ready to run; `thread` is for the first of them.
  * @throws VcpuStartError, DeviceLoadError, KvmIoctlError; what has been made is closed by `closing`
  */
 export async function createVcpus(
   description: CheckedDescription,
   hardware: Hardware,
   closing: CloseList,
+  thread: VcpuThread | null,
 ): Promise<CreatedVcpus> {
   const { attach, state, link } =
     description.cpus === 1 ? boardOnVcpu(hardware) : await boardOnThread(hardware, closing);
-  const indices = Array.from({ length: description.cpus }, (_, index) => index);
-  const settled = await Promise.allSettled(
-    indices.map((index) => createVcpu(hardware, index, attach, description, closing)),
-  );
+  const vcpus = Array.from({ length: description.cpus }, (_, index) => {
+    const first = index === 0 && thread !== null ? { thread } : {};
+    return beginVcpu(hardware, index, { ...attach, ...first }, description, closing);
+  });
+  if (hardware.kernel !== null) prepare(vcpus, hardware, hardware.kernel);
+  const settled = await Promise.allSettled(vcpus.map((vcpu) => vcpu.ready()));
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  const vcpus = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  if (hardware.kernel !== null) prepare(vcpus, hardware, hardware.kernel);
   return { vcpus, boardState: state, boardLink: link };
 }
 
-async function createVcpu(
+function beginVcpu(
   { vm }: Hardware,
   index: number,
   attach: VcpuOptions,
   { affinity }: CheckedDescription,
   closing: CloseList,
-): Promise<Vcpu> {
+): Vcpu {
   const cpus = affinity[index] ?? [];
-  const vcpu = await Vcpu.create(vm, index, cpus.length === 0 ? attach : { ...attach, cpus });
+  const vcpu = Vcpu.begin(vm, index, cpus.length === 0 ? attach : { ...attach, cpus });
   closing.push(() => vcpu.close());
   return vcpu;
 }
 
 /** A single vCPU has the board on its own thread: an access costs no hand-over. */
 function boardOnVcpu({ board }: Hardware): BoardPlacement {
-  const exitHandler = { module: BOARD_MODULE, factory: 'createBoardBus', options: board };
+  const exitHandler = { module: BOARD_MODULE, factory: 'createBoardBus', options: board, transfer: portsOf(board) };
   return { attach: { exitHandler }, state: null, link: null };
 }
+
+const portsOf = ({ slots }: BoardOptions) => slots.flatMap(({ late }) => (late === undefined ? [] : [late.arrival]));
 
 const BOARD_REGIONS = [...BOARD_PLACES, BOARD_STATE];
 
@@ -84,7 +87,8 @@ async function boardOnThread({ board }: Hardware, closing: CloseList): Promise<B
     const regions = BOARD_REGIONS.map(({ name }, userData) => {
       return { name, userData, device: { module: BOARD_MODULE, factory: 'createBoardRegion', options } };
     });
-    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions });
+    const transfer = portsOf(board);
+    const server = await RegionServerThread.start({ readFd: there, writeFd: there, regions, transfer });
     closing.push(() => server.close());
     return {
       attach: { dispatcher },

@@ -1,5 +1,5 @@
 /** A machine, from its description to its end. */
-import { KvmStats, type Vcpu, type VcpuExit } from '../../kvm/index.js';
+import { KvmStats, type Vcpu, type VcpuExit, type VcpuThread } from '../../kvm/index.js';
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
 import { checkDevices, type DeviceInfo, type DevicePolicy, type PlugDescription } from '../attach/index.js';
@@ -33,6 +33,8 @@ const RESTORED = Symbol('restored');
 export interface StartOptions {
   /** Stops the machine when it aborts. */
   readonly signal?: AbortSignal;
+  /** Started ahead, for the first vCPU. Whoever made it closes it where the machine does not start. */
+  readonly thread?: VcpuThread;
 }
 
 /** The machine itself has called the vCPU out of the guest. */
@@ -63,6 +65,8 @@ export class VirtualMachine extends MachineEmitter {
   /** `stop` has been called since the last start. */
   #stopping = false;
   #settle: (end: MachineEnd) => void = () => {};
+  /** Resolves when all devices of this power cycle are there, or one of them is not. */
+  #arrival: Promise<void> = Promise.resolve();
 
   /** @throws MachineOptionError */
   constructor(description: MachineDescription) {
@@ -108,7 +112,8 @@ export class VirtualMachine extends MachineEmitter {
   }
 
   /**
-   * Switches the machine on; resolves when its vCPUs run.
+   * Switches the machine on. The guest begins before its devices are there, and waits where it looks for one; resolves when all of
+   * them are.
    * @throws MachineStateError where it is on; MachineFileError, KernelFormatError, GuestMemoryTooSmallError,
    * KvmUnavailableError and what its devices throw: the machine is off then
    */
@@ -117,7 +122,7 @@ export class VirtualMachine extends MachineEmitter {
     await this.#begin(null, options);
   }
 
-  async #begin(snapshot: OpenSnapshot | null, { signal }: StartOptions): Promise<void> {
+  async #begin(snapshot: OpenSnapshot | null, { signal, thread }: StartOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#stopping = false;
     this.#ended = new Promise((resolve) => {
@@ -128,7 +133,7 @@ export class VirtualMachine extends MachineEmitter {
     signal?.addEventListener('abort', stop, { once: true });
     void this.#ended.then(() => signal?.removeEventListener('abort', stop));
     try {
-      await this.#powerOn(snapshot);
+      await this.#powerOn(snapshot, thread ?? null);
     } catch (error) {
       this.#settle({ reason: 'stopped' });
       throw error;
@@ -182,7 +187,7 @@ export class VirtualMachine extends MachineEmitter {
     this.#require('reset', 'running', 'paused');
     try {
       await this.#powerOff();
-      await this.#powerOn(null);
+      await this.#powerOn(null, null);
     } catch (error) {
       this.#settle({ reason: 'failed', error: error as IoregionError });
       throw error;
@@ -238,43 +243,68 @@ export class VirtualMachine extends MachineEmitter {
     return collectMetrics({ ...own, kvm, devices, guestMemoryBytes });
   }
 
-  async #powerOn(snapshot: OpenSnapshot | null): Promise<void> {
+  async #powerOn(snapshot: OpenSnapshot | null, thread: VcpuThread | null): Promise<void> {
     this.#enter('starting');
     const began = performance.now();
     const closing: CloseList = [];
-    const undo = new Disposables();
-    closing.push(async () => undo[Symbol.dispose]());
     try {
-      await checkDevices([...this.#bay.specs.values()]);
-      const isRestored = snapshot !== null;
-      const wishes = {
-        onRequest: (request: GuestRequest): void => this.#onRequest(request),
-        onEjected: (slots: readonly number[]): void => this.#bay.ejected(slots),
-      };
-      const counting = { meters: this.#meters, hotplug: this.#hotplug.words };
-      const hardware = buildHardware(this.#description, undo, counting, wishes, isRestored);
-      await snapshot?.loadMemory(hardware.memory);
-      await this.#bay.powerOn(this.#attachContext(hardware));
-      closing.push(() => this.#bay.powerOff());
-      const slots = this.#bay.attached.map(({ slot }) => slot);
-      const board = { ...hardware.board, slots };
-      const { vcpus, boardState, boardLink } = await createVcpus(this.#description, { ...hardware, board }, closing);
-      const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
-      for (const one of stats) closing.push(async () => one?.close());
-      const loops = vcpus.map((vcpu) => this.#loopOf(vcpu));
-      this.#bay.connect(boardLink ?? loops[0]!);
-      const on = { hardware, loops, devices: this.#bay, stats, closing, boardState };
-      if (snapshot !== null) await restoreTo(on, snapshot);
+      const on = await this.#build(snapshot, thread, closing);
+      const arrived = this.#bay.arrived();
+      this.#arrival = arrived.catch(() => {});
+      if (snapshot !== null) await arrived.then(() => restoreTo(on, snapshot));
       this.#on = on;
-      this.#enter('running');
       this.#startMs = performance.now() - began;
-      for (const loop of loops) loop.start();
-      if (this.#stopping) await this.#end({ reason: 'stopped' });
+      for (const loop of on.loops) loop.start();
     } catch (error) {
       await closeAll(closing);
       this.#enter('off');
       throw error;
     }
+    if (this.#stopping) await this.#end({ reason: 'stopped' });
+    else await this.#complete(this.#on);
+  }
+
+  /** The guest runs: until its devices are there. What it ended for meanwhile is no failure to start. */
+  async #complete(on: PoweredOn): Promise<void> {
+    try {
+      await this.#bay.arrived();
+      if (this.#on === on) this.#enter('running');
+    } catch (error) {
+      if (this.#on !== on) return;
+      await this.#powerOff();
+      throw error;
+    }
+  }
+
+  /** What a guest or a device gives cause for waits for all devices: one that is missing may be the cause of it. */
+  #onceArrived(action: () => void): void {
+    const arrival = this.#arrival;
+    void arrival.then(() => {
+      if (this.#arrival === arrival) action();
+    });
+  }
+
+  async #build(snapshot: OpenSnapshot | null, thread: VcpuThread | null, closing: CloseList): Promise<PoweredOn> {
+    const undo = new Disposables();
+    closing.push(async () => undo[Symbol.dispose]());
+    await checkDevices([...this.#bay.specs.values()]);
+    const wishes = {
+      onRequest: (request: GuestRequest): void => this.#onceArrived(() => this.#onRequest(request)),
+      onEjected: (slots: readonly number[]): void => this.#bay.ejected(slots),
+    };
+    const counting = { meters: this.#meters, hotplug: this.#hotplug.words };
+    const hardware = buildHardware(this.#description, undo, counting, wishes, snapshot !== null);
+    await snapshot?.loadMemory(hardware.memory);
+    await this.#bay.powerOn(this.#attachContext(hardware));
+    closing.push(() => this.#bay.powerOff());
+    const slots = this.#bay.attached.map(({ slot }) => slot);
+    const furnished = { ...hardware, board: { ...hardware.board, slots } };
+    const { vcpus, boardState, boardLink } = await createVcpus(this.#description, furnished, closing, thread);
+    const stats = vcpus.map(({ state }) => KvmStats.open(state.fd));
+    for (const one of stats) closing.push(async () => one?.close());
+    const loops = vcpus.map((vcpu) => this.#loopOf(vcpu));
+    this.#bay.connect(boardLink ?? loops[0]!);
+    return { hardware, loops, devices: this.#bay, stats, closing, boardState };
   }
 
   #loopOf(vcpu: Vcpu): VcpuLoop {
@@ -282,11 +312,12 @@ export class VirtualMachine extends MachineEmitter {
       this.#counts.count(exit.reason);
       if (!OWN_EXITS.has(exit.reason)) this.tell('exit', exit, vcpu.id);
     };
-    return new VcpuLoop(vcpu, onExit, (end) => void this.#end(end));
+    return new VcpuLoop(vcpu, onExit, (end) => this.#onceArrived(() => void this.#end(end)));
   }
 
   #attachContext({ vm, memory }: Hardware) {
-    const onFailure = (error: IoregionError, policy: DevicePolicy): void => this.#onDeviceFailure(error, policy);
+    const onFailure = (error: IoregionError, policy: DevicePolicy): void =>
+      this.#onceArrived(() => this.#onDeviceFailure(error, policy));
     return { vm, memory, routes: GsiRoutes.create(vm), onFailure };
   }
 

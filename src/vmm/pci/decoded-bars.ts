@@ -18,14 +18,28 @@ export function affectsDecoding(register: number): boolean {
   return register >= PciHeader.commandStatus && register < PciHeader.subsystem;
 }
 
+/** As firmware leaves them. */
+export function firmwareRegions(
+  regions: readonly BarRegion[],
+  firmware: Readonly<Record<number, number>>,
+): DecodedRegion[] {
+  return regions.flatMap((region) => {
+    const base = firmware[region.bar];
+    return base === undefined ? [] : [decodedAt(region, base)];
+  });
+}
+
 export function decodedRegions({ config, regions }: PciFunction): DecodedRegion[] {
   const command = config.read(PciHeader.commandStatus, 4);
   return regions.flatMap((region) => {
     const bit = region.space === 'pio' ? CommandBit.ioSpace : CommandBit.memorySpace;
     const base = ((command >>> bit) & 1) === 0 ? 0 : barAddress(region.bar, (offset) => config.read(offset, 4) >>> 0);
-    if (base === 0) return [];
-    return [{ region, start: base + region.offset, end: base + region.offset + region.size }];
+    return base === 0 ? [] : [decodedAt(region, base)];
   });
+}
+
+function decodedAt(region: BarRegion, base: number): DecodedRegion {
+  return { region, start: base + region.offset, end: base + region.offset + region.size };
 }
 
 function barAddress(bar: number, read: (offset: number) => number): number {

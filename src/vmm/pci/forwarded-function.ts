@@ -8,6 +8,8 @@ export interface ForwardedFunction {
   /** `NativeDispatcher.id`. */
   readonly dispatcher: number;
   readonly config: number;
+  /** As in PciFunction: whoever serves the function may not be there yet. */
+  readonly firmware: Readonly<Record<number, number>>;
   readonly regions: readonly (Omit<BarRegion, 'device'> & { readonly address: number })[];
 }
 
@@ -30,10 +32,11 @@ class ForwardedDevice implements RegisterDevice {
 }
 
 /** On the thread of the bus. */
-export function openForwardedFunction({ dispatcher, config, regions }: ForwardedFunction): PciFunction {
+export function openForwardedFunction({ dispatcher, config, firmware, regions }: ForwardedFunction): PciFunction {
   const caller = openLoopbackCaller(dispatcher);
   return {
     config: new ForwardedDevice(caller, config),
+    firmware,
     regions: regions.map((region) => ({ ...region, device: new ForwardedDevice(caller, region.address) })),
     close: async () => caller.close(),
   };

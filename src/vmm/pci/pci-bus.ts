@@ -1,7 +1,7 @@
 /** PCI bus 0: functions in slots, their configuration spaces, and which of them takes an access to a BAR. */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import { CONFIG_SPACE_SIZE } from '../../virtio/spec/pci-config-space.js';
-import { affectsDecoding, type DecodedRegion, decodedRegions } from './decoded-bars.js';
+import { affectsDecoding, type DecodedRegion, decodedRegions, firmwareRegions } from './decoded-bars.js';
 import { hostBridge } from './host-bridge.js';
 import type { PciFunction } from './pci-function.js';
 
@@ -45,7 +45,10 @@ export class PciBus {
     if (slot <= 0 || slot >= PCI_SLOTS || this.#functions.has(slot))
       throw new RangeError(`PCI slot ${slot} is not free`);
     this.#functions.set(slot, pciFunction);
-    this.#decode(slot);
+    const { firmware, regions } = pciFunction;
+    const placed = firmware === undefined ? decodedRegions(pciFunction) : firmwareRegions(regions, firmware);
+    this.#decodedOf.set(slot, placed);
+    this.#collect();
   }
 
   has(slot: number): boolean {
@@ -104,6 +107,10 @@ export class PciBus {
   #decode(slot: number): void {
     const pciFunction = this.#functions.get(slot);
     if (pciFunction !== undefined) this.#decodedOf.set(slot, decodedRegions(pciFunction));
+    this.#collect();
+  }
+
+  #collect(): void {
     this.#decoded = [...this.#decodedOf.keys()].sort((a, b) => a - b).flatMap((key) => this.#decodedOf.get(key)!);
   }
 }

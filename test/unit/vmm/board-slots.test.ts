@@ -29,7 +29,10 @@ function board() {
   let changes = 0;
   const hotplug = new PciHotplug({ onChange: () => void changes++, onEject: (slot) => slots.eject(slot) });
   const ask = (question: Parameters<typeof answerSlot>[2]) => answerSlot(slots, hotplug, question);
-  const options = (slot: number) => ({ slot, elsewhere: { dispatcher: dispatcher.id, config: 0, regions: [] } });
+  const options = (slot: number) => ({
+    slot,
+    elsewhere: { dispatcher: dispatcher.id, config: 0, firmware: {}, regions: [] },
+  });
   return { bus, slots, hotplug, ask, options, changes: () => changes };
 }
 

@@ -1,0 +1,12 @@
+/** The thread of a machine's first vCPU, started before the program knows what else the machine needs: both take as long. */
+import { VcpuThread } from '../kvm/vcpu/vcpu-thread.js';
+
+const BOARD_MODULE = new URL('../vmm/board/board-module.js', import.meta.url).href;
+
+let thread: VcpuThread | null = null;
+
+/** One for the process. */
+export function firstThread(): VcpuThread {
+  thread ??= new VcpuThread([BOARD_MODULE]);
+  return thread;
+}
