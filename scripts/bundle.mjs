@@ -1,7 +1,7 @@
 // The `ioregion` program, and what Workers and device processes begin with, as a few CommonJS files instead of some hundred
 // small modules: those, and Node's loader of modules itself, took longer to load than all else that a start does. Each entry
 // is beside what tsc made of it, in what tsc made of the sources.
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -10,13 +10,12 @@ const CHUNKS = 'src/bundle';
 
 /** Beside each, a bundle of its name. */
 const ENTRIES = [
+  'src/cli/run-machine',
   'src/kvm/vcpu/vcpu-worker',
   'src/ioregion/server/region-server-worker',
   'src/virtio/control/control-worker',
   'src/vhost-user/frontend/vhost-user-worker',
   'src/vmm/snapshot/remote-targets-worker',
-  'bench/start/machine-process',
-  'bench/start/machine-board',
 ];
 
 /** Our own modules that Workers and device processes are told to load. Others are loaded as what they are. */
@@ -38,6 +37,9 @@ const DEVICE_INDEX = 'src/ioregion/register-block/index';
 /** Stays outside: a command that starts too rarely to be worth it, and what shares classes with modules of users. */
 const OUTSIDE = /\bimport\('(\.[^']*\/(?:bench|open-module)\.js)'\)/g;
 
+/** Has a bundle of its own: one file, where it would share a dozen with other commands. */
+const OWN = /\bimport\('(\.[^']*\/run-machine)\.js'\)/g;
+
 /** commander can run other programs as commands. Ours does not; Node's code for that is a tenth of a cold start. */
 const unused = (id, importer) => id === 'node:child_process' && /\/commander\//.test(importer);
 const NOTHING = '\0nothing';
@@ -48,11 +50,13 @@ function ownUrls(code, id) {
   const urlOf = (path) => `__urlOf(${JSON.stringify(relative(`${INTO}/${CHUNKS}`, path))})`;
   return code
     .replaceAll('import.meta.url', urlOf(id))
+    .replaceAll(OWN, (_, path) => `__requireFile(${urlOf(resolve(dirname(id), `${path}.cjs`))})`)
     .replaceAll(OUTSIDE, (_, path) => `import(${urlOf(resolve(dirname(id), path))})`);
 }
 
 /** Files of the package that tsc made, from a file in the folder of the chunks or one of an entry. */
-const urlOf = (folder) => `const __urlOf = (path) => new URL(path, ${baseOf(folder)}).href;`;
+const urlOf = (folder) => `const __urlOf = (path) => new URL(path, ${baseOf(folder)}).href;
+const __requireFile = async (url) => require(require('node:url').fileURLToPath(url));`;
 const baseOf = (folder) => {
   const path = relative(resolve(INTO, folder), `${INTO}/${CHUNKS}`);
   return `new URL(${JSON.stringify(`${path === '' ? '.' : path}/`)}, require('node:url').pathToFileURL(__filename))`;
@@ -69,15 +73,18 @@ const own = new Map([${loadersOf(importer).join('\n')}]);
 export const importModule = async (url) => await (own.get(url) ?? (() => import(url)))();
 `;
 
-const plugin = {
+/** The thread of a machine's owner loads no device. */
+const loadsNone = (module) => module === 'src/cli/run-machine';
+
+const pluginFor = (module) => ({
   name: 'ioregion',
   resolveId: (id, importer) => (unused(id, importer) ? { id: NOTHING } : null),
   load(id) {
     if (id === NOTHING) return 'export {}';
-    return id.endsWith('/native/import-module.js') ? importModule(id) : null;
+    return id.endsWith('/native/import-module.js') && !loadsNone(module) ? importModule(id) : null;
   },
   transform: ownUrls,
-};
+});
 
 function clean() {
   for (const name of readdirSync(INTO, { recursive: true })) if (/\.cjs(\.map)?$/.test(name)) rmSync(`${INTO}/${name}`);
@@ -92,7 +99,7 @@ async function bundle(module, into) {
     // No module does anything on being loaded but the first: what is not used of the others is left out.
     treeshake: { moduleSideEffects: false },
     checks: { ineffectiveDynamicImport: false },
-    plugins: [plugin],
+    plugins: [pluginFor(module)],
   });
   await made.write({
     dir: INTO,
@@ -103,6 +110,12 @@ async function bundle(module, into) {
     intro: ({ fileName }) => urlOf(dirname(fileName)),
   });
   await made.close();
+  if (loadsNone(module)) dropUnused(`${INTO}/${into}.cjs`);
+}
+
+/** Chunks that an entry loads for nothing but the order in which modules begin, which ours do not depend on. */
+function dropUnused(file) {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^require\("\.[^"]*"\);\n/gm, ''));
 }
 
 const errorsOutside = {

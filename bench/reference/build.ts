@@ -18,3 +18,14 @@ export async function buildReference(): Promise<string> {
     flags: HOST_FLAGS,
   });
 }
+
+/** Builds what stands in for a /dev/kvm in processes it is preloaded into; returns its path. */
+export async function buildKvmStandIn(): Promise<string> {
+  const directory = join(referenceDirectory, 'kvm');
+  return compile({
+    output: join(referenceDirectory, 'build', 'kvm-stand-in.so'),
+    sources: await sourcesIn(directory),
+    includes: [directory],
+    flags: [...HOST_FLAGS, '-shared', '-fPIC'],
+  });
+}

@@ -1,5 +1,5 @@
 /** One start of a machine, measured. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -30,14 +30,23 @@ export async function writeKernel(path: string): Promise<void> {
   writeFileSync(path, await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: LAYOUT.GUEST_FREE }));
 }
 
+export interface MeasuredRun {
+  readonly kernel: string;
+  /** Bytes of guest memory. */
+  readonly memory: number;
+  readonly disks: readonly string[];
+  /** The library that stands in for a /dev/kvm; null where there is one. */
+  readonly standIn: string | null;
+}
+
 /** `ioregion run`, until the guest's first letter has come out of it: an exit and a write later than its first instruction. */
-export async function measureRun(kernel: string, memory: number, disks: readonly string[]): Promise<MachineSample> {
+export async function measureRun({ kernel, memory, disks, standIn }: MeasuredRun): Promise<MachineSample> {
   const words = ['run', '--kernel', kernel, '--memory', `${memory / MIB}M`];
   for (const disk of disks) words.push('--disk', disk);
   const started = performance.now();
   const child = spawn(process.execPath, [PROGRAM, ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: measuredEnvironment(),
+    env: { ...measuredEnvironment(), ...(standIn === null ? {} : { LD_PRELOAD: standIn }) },
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
   });
@@ -49,14 +58,6 @@ export async function measureRun(kernel: string, memory: number, disks: readonly
   child.kill('SIGKILL');
   await exited;
   return sample;
-}
-
-/** The stand-in for a host without KVM. */
-export function measureStandIn(program: string, disks: readonly string[]): MachineSample {
-  const options = { encoding: 'utf8', env: measuredEnvironment() } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...disks], options);
-  if (status !== 0) throw new Error(`the measured process failed: ${stderr}`);
-  return JSON.parse(stdout);
 }
 
 function processorMs(pid: number): number {

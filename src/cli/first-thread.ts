@@ -3,10 +3,4 @@ import { VcpuThread } from '../kvm/vcpu/vcpu-thread.js';
 
 const BOARD_MODULE = new URL('../vmm/board/board-module.js', import.meta.url).href;
 
-let thread: VcpuThread | null = null;
-
-/** One for the process. */
-export function firstThread(): VcpuThread {
-  thread ??= new VcpuThread([BOARD_MODULE]);
-  return thread;
-}
+export const startFirstThread = (): VcpuThread => new VcpuThread([BOARD_MODULE]);

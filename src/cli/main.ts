@@ -8,9 +8,9 @@ type Register = (program: Command) => void;
 /** Every command: its name, and where the function comes from that adds it to the program. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => {
-    const { firstThread } = await import('./first-thread.js');
-    firstThread();
-    return (await import('./run.js')).registerRun;
+    const thread = (await import('./first-thread.js')).startFirstThread();
+    const { registerRun } = await import('./run.js');
+    return (program) => registerRun(program, thread);
   },
   control: async () => (await import('./control.js')).registerControl,
   probe: async () => (await import('./probe.js')).registerProbe,

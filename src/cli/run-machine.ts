@@ -1,4 +1,5 @@
 /** Runs a machine with its console on this terminal, and turns its end into an exit status. */
+import type { VcpuThread } from '../kvm/vcpu/vcpu-thread.js';
 import {
   DEFAULT_COMMAND_LINE,
   type DiskDescription,
@@ -6,11 +7,11 @@ import {
   type NetDescription,
   type Placement,
   type RestoreDescription,
+  type StartOptions,
   VirtualMachine,
 } from '../vmm/index.js';
-import { ControlSocket } from './control/control-socket.js';
-import { firstThread } from './first-thread.js';
-import { publishMetrics } from './serve/metrics.js';
+import type { ControlSocket } from './control/control-socket.js';
+import type { Metrics } from './serve/metrics.js';
 import { SnapshotSignal } from './snapshot-signal.js';
 import { TerminalInput } from './terminal-input.js';
 
@@ -39,20 +40,19 @@ export interface RunMachineOptions {
 const INTERRUPTED_STATUS = 130;
 
 /** Resolves with the exit status. @throws IoregionError where the machine does not start, or the guest cannot go on */
-export async function runMachine(options: RunMachineOptions): Promise<number> {
+export async function runMachine(options: RunMachineOptions, thread: VcpuThread): Promise<number> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
   const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
   let control: ControlSocket | null = null;
   let machine: VirtualMachine | null = null;
-  const metrics =
-    options.metrics === undefined ? null : publishMetrics(options.metrics, () => machine?.metrics() ?? {});
+  const metrics = await openMetrics(options.metrics, () => machine);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
-    control = options.control === undefined ? null : new ControlSocket(options.control);
-    machine = await startMachine(options, describe(options, input), abort.signal);
+    control = await openControl(options.control);
+    machine = await startMachine(options, describe(options, input), { signal: abort.signal, thread });
     saving?.attach(machine);
     control?.attach(machine);
     const end = await machine.ended;
@@ -67,15 +67,27 @@ export async function runMachine(options: RunMachineOptions): Promise<number> {
   }
 }
 
+/** What not every machine has is loaded for those that do. */
+async function openControl(path: string | undefined): Promise<ControlSocket | null> {
+  if (path === undefined) return null;
+  const { ControlSocket } = await import('./control/control-socket.js');
+  return new ControlSocket(path);
+}
+
+async function openMetrics(target: string | undefined, machine: () => VirtualMachine | null): Promise<Metrics | null> {
+  if (target === undefined) return null;
+  const { publishMetrics } = await import('./serve/metrics.js');
+  return publishMetrics(target, () => machine()?.metrics() ?? {});
+}
+
 async function startMachine(
   { kernel, restore }: RunMachineOptions,
   description: RestoreDescription,
-  signal: AbortSignal,
+  start: StartOptions,
 ): Promise<VirtualMachine> {
-  if (restore !== undefined)
-    return await VirtualMachine.restore(restore, description, { signal, thread: firstThread() });
+  if (restore !== undefined) return await VirtualMachine.restore(restore, description, start);
   const machine = new VirtualMachine({ ...description, kernel: kernel ?? '' });
-  await machine.start({ signal, thread: firstThread() });
+  await machine.start(start);
   return machine;
 }
 

@@ -1,5 +1,6 @@
 /** `ioregion run`: boots a kernel. What it runs is loaded only when it is asked for. */
 import { type Command, Option } from 'commander';
+import type { VcpuThread } from '../kvm/vcpu/vcpu-thread.js';
 import type { RunMachineOptions } from './run-machine.js';
 import { parseCount, parseDisk, parseMemory, parseNet, parsePin, parsePlacement } from './run-options.js';
 
@@ -25,7 +26,8 @@ The control socket takes a line of JSON at a time and answers with one: {"ok": â
 From a shell: ioregion control PATH plug disk=data.img,attach=thread,id=data
 `;
 
-export function registerRun(program: Command): void {
+/** `thread` is for the machine's first vCPU. */
+export function registerRun(program: Command, thread: VcpuThread): void {
   program
     .command('run')
     .description('boot a kernel in a virtual machine, until it powers off; Ctrl-A x ends it from a terminal')
@@ -50,6 +52,6 @@ export function registerRun(program: Command): void {
       if (options.kernel === undefined && options.restore === undefined)
         command.error("error: required option '--kernel <file>' not specified");
       const { runMachine } = await import('./run-machine.js');
-      process.exitCode = await runMachine(options);
+      process.exitCode = await runMachine(options, thread);
     });
 }

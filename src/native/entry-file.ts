@@ -10,3 +10,9 @@ export function entryFile(module: URL, bundleName: string = basename(module.path
   const bundle = new URL(bundleName, module);
   return existsSync(bundle) ? bundle : module;
 }
+
+/**
+ * For Workers: each file has an owner that closes it. Node would close those that came from node:fs once more when the thread ends, by
+ * their numbers, which may be those of other files by then.
+ */
+export const OWNED_FDS = { trackUnmanagedFds: false } as const;

@@ -237,8 +237,10 @@ describeWhere([kvmDevice, tapDevices], 'a VMM that is killed', () => {
       const args = ['run', '--kernel', await sayingKernel('up\n', true), '--memory', '32M'];
       const vmm = new NodeProcess(PROGRAM, [...args, '--disk', disk, '--net', 'tap=ioleft0,attach=process'], WAITING);
       await vmm.printed('up');
+      /* The guest speaks before its devices are there. */
+      const there = () => [childProcesses(vmm.pid).length, existsSync('/sys/class/net/ioleft0')];
+      await vi.waitFor(() => expect(there()).toEqual([2, true]), WAIT);
       const devices = childProcesses(vmm.pid);
-      expect([devices.length, existsSync('/sys/class/net/ioleft0')]).toEqual([2, true]);
       await vmm.kill('SIGKILL');
       await vi.waitFor(() => expect(devices.filter(({ pid }) => isRunning(pid))).toEqual([]), WAIT);
       expect([existsSync('/sys/class/net/ioleft0'), sockets()]).toEqual([false, before]);

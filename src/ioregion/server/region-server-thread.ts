@@ -1,6 +1,6 @@
 /** A region server on a Worker of its own, seen from the thread that started it. */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { entryFile } from '../../native/entry-file.js';
+import { entryFile, OWNED_FDS } from '../../native/entry-file.js';
 import { type FdLike, fdNumber } from '../dispatcher/region.js';
 import { kickRegionServer, stopRegionServer } from './blocking-server.js';
 import type { ServerStats } from './counters.js';
@@ -88,6 +88,7 @@ export class RegionServerThread {
   static async #open(options: RegionServerThreadOptions): Promise<RegionServerThread> {
     const worker = new Worker(entryFile(new URL('./region-server-worker.js', import.meta.url)), {
       workerData: toData(options),
+      ...OWNED_FDS,
       transferList: [...(options.transfer ?? [])],
     });
     const ended = whenEnded(worker);

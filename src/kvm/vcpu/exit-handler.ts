@@ -8,6 +8,8 @@ import type { MmioExit } from '../mmio-exit.js';
 export interface ExitHandler {
   io?(exit: IoExit): boolean;
   mmio?(exit: MmioExit): boolean;
+  /** The guest is about to be entered for the first time. */
+  enter?(): void;
   /** What `Vcpu.ask` asks while the guest does not run; the answer is structured-cloned. */
   ask?(question: unknown): Promise<unknown>;
   /** The vCPU is closed: releases files and threads of the devices. */

@@ -1,6 +1,6 @@
 /** The thread of a vCPU that is yet to come: a Worker starts while everything else of a machine is made. */
 import { Worker } from 'node:worker_threads';
-import { entryFile } from '../../native/entry-file.js';
+import { entryFile, OWNED_FDS } from '../../native/entry-file.js';
 import type { VcpuThreadData } from './messages.js';
 
 /** Of the heap of the Worker, which allocates little: V8's own choice keeps some MiB from loading its modules. */
@@ -16,6 +16,7 @@ export class VcpuThread {
     this.#worker = new Worker(entryFile(new URL('./vcpu-worker.js', import.meta.url)), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      ...OWNED_FDS,
     });
     this.#worker.unref();
   }

@@ -54,8 +54,12 @@ async function closeHandler({ handler }: VcpuCore): Promise<void> {
   }
 }
 
+let isEntered = false;
+
 function run(core: VcpuCore, request: Entry): void {
   try {
+    if (!isEntered) core.handler.enter?.();
+    isEntered = true;
     if (request.resolve !== null) core.resolve(request.resolve === 'retry');
     if (request.type === 'run' && request.answer !== null) core.answer(request.answer);
     reply({ type: 'stopped', exit: runToExit(core, request) });

@@ -1,6 +1,6 @@
 /** The Worker of a device, from its launch until the device is there. */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { entryFile } from '../../native/entry-file.js';
+import { entryFile, OWNED_FDS } from '../../native/entry-file.js';
 import { DeviceWorkerError } from './errors.js';
 import type { Starting } from './starting.js';
 import { SyncReply } from './sync-reply.js';
@@ -23,6 +23,7 @@ export class StartingWorker implements Starting<ReadyReply> {
       workerData,
       transferList: arrival === null ? [address.port] : [address.port, arrival],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      ...OWNED_FDS,
     });
     this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
     this.#ready = whenReady(this.worker);

@@ -11,12 +11,10 @@ export type {
   InterruptWiringOptions,
   KickWiringOptions,
 } from './function-options.js';
+export { FUNCTION_MODULE } from './function-url.js';
 export { type PciIdentity, pciIdentity } from './identity.js';
 export type { Bar, LayoutOptions } from './layout.js';
 export { type FunctionRegionOptions, regionFactory } from './region-factory.js';
 export { functionBars, functionRegionPlaces, type RegionPlace } from './region-places.js';
 export type { PciRegion } from './regions.js';
 export { type DoorbellRange, RemoteWiring, type RemoteWiringOptions } from './remote-wiring.js';
-
-/** For `DeviceModule.module`: any device as a function, with FunctionModuleOptions. */
-export const FUNCTION_MODULE: string = new URL('./function-module.js', import.meta.url).href;

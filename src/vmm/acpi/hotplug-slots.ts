@@ -2,7 +2,7 @@
 import { HOTPLUG_PORTS } from '../devices/pci-hotplug.js';
 import { Gpe } from '../devices/power-management.js';
 import { Port } from '../layout.js';
-import { PCI_SLOTS } from '../pci/pci-bus.js';
+import { PCI_SLOTS } from '../pci/pci-slots.js';
 import {
   type Aml,
   and,

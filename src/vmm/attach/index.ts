@@ -8,8 +8,6 @@ import { MachineOptionError } from '../errors.js';
 import { Gsi } from '../layout.js';
 import { BarAllocator, PCI_SLOTS } from '../pci/index.js';
 import { attachInline } from './attach-inline.js';
-import { attachProcess } from './attach-process.js';
-import { attachThread } from './attach-thread.js';
 import { attachVhostUser } from './attach-vhost-user.js';
 import { AttachedDevice, figuresFile } from './attached-device.js';
 import { type AttachContext, type Attachment, shapeOf } from './attachment.js';
@@ -28,10 +26,11 @@ export { type DeviceDescriptions, type DiskDescription, deviceSpecs, type NetDes
 export { type PlugDescription, plugSpec } from './plug-description.js';
 export type { RemotePort } from './remote-regions.js';
 
+/** What not every machine needs is not loaded with it. */
 const ATTACH: Readonly<Record<string, (spec: DeviceSpec, context: AttachContext) => Promise<Attachment>>> = {
   inline: attachInline,
-  thread: attachThread,
-  process: attachProcess,
+  thread: async (spec, context) => (await import('./attach-thread.js')).attachThread(spec, context),
+  process: async (spec, context) => (await import('./attach-process.js')).attachProcess(spec, context),
 };
 
 /** What can be told before there is a VM. @throws what the devices throw, MachineOptionError where there are too many */
@@ -47,20 +46,19 @@ export interface MachineContext extends Pick<AttachContext, 'vm' | 'memory' | 'r
 
 /**
  * Attaches the devices in their slots, with BARs where firmware would place them, without waiting for any: see
- * `AttachedDevice.arrived`.
+ * `AttachedDevice.arrived`. Where they are not late, the board waits for those on its thread.
  * @throws KvmIoctlError, MachineOptionError; nothing is attached then
  */
 export async function attachDevices(
   specs: ReadonlyMap<number, DeviceSpec>,
   context: MachineContext,
+  isLate: boolean,
 ): Promise<AttachedDevice[]> {
   const allocator = new BarAllocator();
   const attached: AttachedDevice[] = [];
   try {
     for (const [slot, spec] of specs)
-      attached.push(
-        await attach(spec, { slot, bars: allocator.place(functionBars(shapeOf(spec))), isLate: true }, context),
-      );
+      attached.push(await attach(spec, { slot, bars: allocator.place(functionBars(shapeOf(spec))), isLate }, context));
     return attached;
   } catch (error) {
     await closeDevices(attached);

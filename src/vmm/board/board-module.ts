@@ -3,19 +3,21 @@ import type { DeviceContext, RegisterDevice } from '../../ioregion/device.js';
 import { RegisterBus } from '../../ioregion/inline/register-bus.js';
 import { StatePort } from '../../virtio/state/index.js';
 import { answerState, type StateQuestion } from '../snapshot/state-question.js';
-import { BOARD_STATE, type Board, type BoardOptions, createBoard } from './board.js';
+import { type Board, type BoardOptions, createBoard } from './board.js';
+import { BOARD_STATE } from './board-places.js';
 import type { SlotQuestion } from './board-question.js';
 
-/** Of this module, for Workers. */
-export const BOARD_MODULE: string = import.meta.url;
-
-/** Answers the questions of a `BoardOnVcpu`, and about slots. */
+/** Answers the questions of a `BoardOnVcpu`, and about slots. The threads of devices do not keep the guest from its first instruction. */
 class BoardBus extends RegisterBus {
   readonly #board: Board;
 
   constructor(board: Board) {
     super(board.places);
     this.#board = board;
+  }
+
+  enter(): void {
+    this.#board.begin();
   }
 
   ask(question: unknown): Promise<unknown> {
@@ -63,6 +65,7 @@ export async function createBoardRegion(
   const made = boards.get(instance) ?? createBoard(board);
   boards.set(instance, made);
   const opened = await made;
+  opened.begin();
   if (region === BOARD_STATE.name) return new BoardPort(opened);
   const found = opened.places.find(({ name }) => name === region);
   if (found === undefined) throw new RangeError(`a board has no region "${region}"`);

@@ -12,6 +12,7 @@ import {
 import type { Suspendable } from '../../virtio/state/index.js';
 import { metered, type SharedMeters } from '../metrics/region-meters.js';
 import { type ForwardedFunction, openForwardedFunction, type PciBus, type PciFunction } from '../pci/index.js';
+import { slotMeter } from './board-meters.js';
 import { LateFunction } from './late-function.js';
 
 /** A slot of the bus: a function that is made on the board's thread, one that is elsewhere, or one with a backend. */
@@ -30,9 +31,6 @@ export interface LateArrival {
   readonly arrival: MessagePort;
 }
 
-/** Accesses to the BARs of a slot are counted apart: the name of its meter. */
-export const slotMeter = (slot: number): string => `pci slot ${slot}`;
-
 export class BoardSlots {
   /** Those whose state is on this thread, by slot. */
   readonly suspendable = new Map<number, Suspendable>();
@@ -40,6 +38,8 @@ export class BoardSlots {
   readonly #meters: SharedMeters;
   /** Taken out, and not closed yet. */
   readonly #leaving = new Map<number, PciFunction>();
+  /** Not begun yet. */
+  readonly #late: LateFunction[] = [];
   /** On their way in. */
   readonly #arriving = new Set<Promise<void>>();
 
@@ -52,6 +52,11 @@ export class BoardSlots {
   async plugAll(slots: readonly SlotOptions[]): Promise<void> {
     const made = await Promise.all(slots.map(functionOf));
     for (const [index, { slot }] of slots.entries()) this.#put(slot, made[index]!);
+  }
+
+  /** Starts the functions that are late. */
+  begin(): void {
+    for (const late of this.#late.splice(0)) late.begin();
   }
 
   /** @throws what the device throws; RangeError where the slot is taken */
@@ -99,6 +104,7 @@ export class BoardSlots {
 
   #put(slot: number, made: SlotFunction): void {
     this.#bus.plug(slot, meteredFunction(this.#meters, slot, made));
+    if (made instanceof LateFunction) this.#late.push(made);
     if (made instanceof VirtioPciFunction || made instanceof LateFunction) this.suspendable.set(slot, made);
   }
 }
@@ -108,16 +114,16 @@ type SlotFunction = PciFunction | VirtioPciFunction | LateFunction;
 async function functionOf(options: SlotOptions): Promise<SlotFunction> {
   const { elsewhere, late } = options;
   if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
-  const starting = await beginOf(options);
-  if (late === undefined) return await starting.ready();
-  return new LateFunction(starting, late.shape, (options.here ?? options.vhostUser)?.bars ?? {});
+  const begin = await beginOf(options);
+  if (late === undefined) return await begin().ready();
+  return new LateFunction(begin, late.shape, (options.here ?? options.vhostUser)?.bars ?? {});
 }
 
-async function beginOf({ here, vhostUser, late }: SlotOptions): Promise<Starting<VirtioPciFunction>> {
-  if (here !== undefined) return beginFunction(here, NO_CONTEXT, late?.arrival);
+async function beginOf({ here, vhostUser, late }: SlotOptions): Promise<() => Starting<VirtioPciFunction>> {
+  if (here !== undefined) return () => beginFunction(here, NO_CONTEXT, late?.arrival);
   // Loaded for those that need it: half of the modules of a board would be its.
   const { beginVhostUserFunction } = await import('../../vhost-user/index.js');
-  return beginVhostUserFunction(vhostUser!, NO_CONTEXT, late?.arrival);
+  return () => beginVhostUserFunction(vhostUser!, NO_CONTEXT, late?.arrival);
 }
 
 function meteredFunction(meters: SharedMeters, slot: number, pciFunction: PciFunction): PciFunction {

@@ -1,9 +1,8 @@
 /** The devices of a PC that are not virtio, and the PCI bus with those that are: what answers a guest's accesses. */
 import type { RegisterDevice } from '../../ioregion/device.js';
-import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { Interrupts } from '../../kvm/interrupts.js';
 import { type Window, WindowMap } from '../../virtio/pci/window-map.js';
-import { STATE_PORT_BYTES, type Suspendable } from '../../virtio/state/index.js';
+import type { Suspendable } from '../../virtio/state/index.js';
 import { Cmos } from '../devices/cmos.js';
 import { DebugExit } from '../devices/debug-exit.js';
 import { gsiLine } from '../devices/irq-line.js';
@@ -12,11 +11,13 @@ import { HOTPLUG_PORTS, PciHotplug } from '../devices/pci-hotplug.js';
 import { Gpe, PM_PORTS, PowerManagement } from '../devices/power-management.js';
 import { ResetControl } from '../devices/reset-control.js';
 import { openUart, type SharedSerial, UART_PORTS } from '../devices/serial/index.js';
-import { ALL_PORTS, ECAM, Gsi, PCI_MEMORY, PCI_MEMORY_64, PCI_PORTS, Port, type Range } from '../layout.js';
-import { createMeters, metered, type SharedMeters, tallied } from '../metrics/region-meters.js';
-import { CONFIG_PORTS, ConfigPorts, Ecam, PCI_SLOTS, PciBus } from '../pci/index.js';
+import { Gsi, PCI_MEMORY, PCI_MEMORY_64, PCI_PORTS, Port } from '../layout.js';
+import { metered, type SharedMeters, tallied } from '../metrics/region-meters.js';
+import { CONFIG_PORTS, ConfigPorts, Ecam, PciBus } from '../pci/index.js';
+import type { METERED } from './board-meters.js';
+import { BOARD_PLACES, type BoardPlace } from './board-places.js';
 import { answerSlot, type SlotAnswer, type SlotQuestion } from './board-question.js';
-import { BoardSlots, type SlotOptions, slotMeter } from './board-slots.js';
+import { BoardSlots, type SlotOptions } from './board-slots.js';
 import { type BoardParts, BoardState } from './board-state.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
 
@@ -35,30 +36,12 @@ export interface BoardOptions {
   readonly meters: SharedMeters;
 }
 
-/** A part of the guest's address space. */
-export interface BoardPlace extends PlacedDevice {
-  readonly name: string;
-}
-
-/** Where the parts of every board are: known before there is one. */
-export const BOARD_PLACES: readonly Omit<BoardPlace, 'device'>[] = [
-  place('ports', 'pio', ALL_PORTS),
-  place('ecam', 'mmio', ECAM),
-  place('pci-memory', 'mmio', PCI_MEMORY),
-  place('pci-memory-64', 'mmio', PCI_MEMORY_64),
-];
-
-function place(name: string, space: 'mmio' | 'pio', { start, end }: Range): Omit<BoardPlace, 'device'> {
-  return { name, space, address: start, size: end - start };
-}
-
-/** Where the state of a board that is not on a vCPU's thread is: beyond what x86 can address. */
-export const BOARD_STATE = { name: 'state', space: 'mmio', address: 2 ** 52, size: STATE_PORT_BYTES } as const;
-
 export interface Board {
   /** In the order of BOARD_PLACES. */
   readonly places: readonly BoardPlace[];
   readonly state: Suspendable;
+  /** Starts the devices that are late; the first of them that the guest looks for starts itself otherwise. Idempotent. */
+  begin(): void;
   /** Does not reject. */
   answer(question: SlotQuestion): Promise<SlotAnswer>;
 }
@@ -78,7 +61,12 @@ export async function createBoard(options: BoardOptions): Promise<Board> {
   ];
   const places = BOARD_PLACES.map((one, index) => ({ ...one, device: tallied(meters, one.name, devices[index]!) }));
   const state = new BoardState(parts, slots.suspendable, bus);
-  return { places, state, answer: (question) => answerSlot(slots, parts.hotplug, question) };
+  return {
+    places,
+    state,
+    begin: () => slots.begin(),
+    answer: (question) => answerSlot(slots, parts.hotplug, question),
+  };
 }
 
 /** With the service of configuration space the functions end. */
@@ -89,23 +77,6 @@ function closing(device: RegisterDevice, slots: BoardSlots): RegisterDevice {
     close: () => slots.close(),
   };
 }
-
-/** What is counted and timed: the devices behind the ports, configuration space, and the BARs of each slot. */
-const METERED = [
-  'serial',
-  'pci-config',
-  'power-management',
-  'cmos',
-  'keyboard-controller',
-  'debug-exit',
-  'pci-hotplug',
-  'pci-ecam',
-] as const;
-
-export const createBoardMeters = (): SharedMeters => {
-  const slots = Array.from({ length: PCI_SLOTS - 1 }, (_, index) => slotMeter(index + 1));
-  return createMeters([...BOARD_PLACES.map(({ name }) => name), ...METERED, ...slots]);
-};
 
 interface BoardPorts {
   readonly map: WindowMap;

@@ -52,12 +52,17 @@ export class LateFunction implements PciFunction, Suspendable {
   readonly config: RegisterDevice;
   readonly regions: readonly BarRegion[];
   readonly firmware: Readonly<Record<number, number>>;
-  readonly #starting: Starting<VirtioPciFunction>;
+  readonly #begin: () => Starting<VirtioPciFunction>;
+  #starting: Starting<VirtioPciFunction> | null = null;
   #failed = false;
 
   /** `shape` is that of the device; `firmware` has the addresses of its BARs. */
-  constructor(starting: Starting<VirtioPciFunction>, shape: LayoutOptions, firmware: Readonly<Record<number, number>>) {
-    this.#starting = starting;
+  constructor(
+    begin: () => Starting<VirtioPciFunction>,
+    shape: LayoutOptions,
+    firmware: Readonly<Record<number, number>>,
+  ) {
+    this.#begin = begin;
     this.firmware = firmware;
     this.config = new LateDevice(this, (made) => made.config);
     this.regions = functionRegionPlaces(shape).map((place) => {
@@ -65,11 +70,17 @@ export class LateFunction implements PciFunction, Suspendable {
     });
   }
 
+  /** Idempotent. */
+  begin(): Starting<VirtioPciFunction> {
+    this.#starting ??= this.#begin();
+    return this.#starting;
+  }
+
   /** Null where the device has failed, which its machine hears from the device's thread. */
   wait(): VirtioPciFunction | null {
     if (this.#failed) return null;
     try {
-      return this.#starting.wait(START_MS);
+      return this.begin().wait(START_MS);
     } catch {
       this.#failed = true;
       return null;
@@ -98,7 +109,7 @@ export class LateFunction implements PciFunction, Suspendable {
 
   /** Of a device that is still to come too. */
   async close(): Promise<void> {
-    const made = await this.#starting.ready().catch(() => null);
+    const made = await this.#starting?.ready().catch(() => null);
     await made?.close();
   }
 

@@ -69,8 +69,8 @@ export class DeviceBay {
   }
 
   /** Without waiting for the devices: see `arrived`. @throws KvmIoctlError, MachineOptionError; nothing is attached then */
-  async powerOn(context: MachineContext): Promise<void> {
-    const devices = await attachDevices(this.#specs, context);
+  async powerOn(context: MachineContext, isLate: boolean): Promise<void> {
+    const devices = await attachDevices(this.#specs, context, isLate);
     this.#on = { context, devices: new Map(devices.map((device) => [device.slot.slot, device])), board: null };
   }
 

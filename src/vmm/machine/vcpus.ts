@@ -3,13 +3,13 @@ import { NativeDispatcher, RegionServerThread } from '../../ioregion/index.js';
 import { Vcpu, type VcpuOptions, type VcpuThread } from '../../kvm/index.js';
 import { socketpair } from '../../native/index.js';
 import type { RemotePort } from '../attach/index.js';
-import { BOARD_PLACES, BOARD_STATE, type BoardOptions } from '../board/board.js';
-import { BOARD_MODULE } from '../board/board-module.js';
+import type { BoardOptions } from '../board/board.js';
+import { BOARD_MODULE, BOARD_PLACES, BOARD_STATE } from '../board/board-places.js';
 import type { BoardLink } from '../board/board-question.js';
 import { enterKernel, type LoadedKernel } from '../boot/index.js';
 import type { CloseList } from '../close-list.js';
 import { prepareVcpu } from '../cpu/index.js';
-import { BOARD } from '../snapshot/index.js';
+import { BOARD } from '../snapshot/state-target.js';
 import type { CheckedDescription } from './description.js';
 import type { Hardware } from './hardware.js';
 

@@ -3,14 +3,14 @@ import { KvmStats, type Vcpu, type VcpuExit, type VcpuThread } from '../../kvm/i
 import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
 import { checkDevices, type DeviceInfo, type DevicePolicy, type PlugDescription } from '../attach/index.js';
-import { createBoardMeters } from '../board/board.js';
+import { createBoardMeters } from '../board/board-meters.js';
 import type { GuestRequest } from '../board/machine-signal.js';
 import { type CloseList, closeAll } from '../close-list.js';
 import { HotplugCounts } from '../devices/pci-hotplug.js';
 import { MachineStateError } from '../errors.js';
 import { ExitCounts } from '../metrics/exit-counts.js';
 import { collectMetrics, type MachineMetrics } from '../metrics/machine-metrics.js';
-import { type MachineShape, OpenSnapshot, placeDevices, type SnapshotSize } from '../snapshot/index.js';
+import type { OpenSnapshot, SnapshotSize } from '../snapshot/index.js';
 import type { UnplugOptions } from './departures.js';
 import {
   type CheckedDescription,
@@ -23,7 +23,7 @@ import { DeviceBay, type PlugOptions } from './device-bay.js';
 import { buildHardware, type Hardware } from './hardware.js';
 import type { MachineEnd } from './machine-end.js';
 import { MachineEmitter, type MachineState } from './machine-events.js';
-import { countOf, type PoweredOn, type PowerOnCounts, restoreTo, saveTo, shapeOf } from './powered-on.js';
+import { countOf, type PoweredOn, type PowerOnCounts } from './powered-on.js';
 import { VcpuLoop } from './vcpu-loop.js';
 import { createVcpus } from './vcpus.js';
 
@@ -89,12 +89,14 @@ export class VirtualMachine extends MachineEmitter {
     description: RestoreDescription,
     options: StartOptions = {},
   ): Promise<VirtualMachine> {
+    const { OpenSnapshot, placeDevices, shapeOf } = await import('./saving.js');
     const snapshot = await OpenSnapshot.open(path);
     try {
       const { memory, cpus } = snapshot.machine;
       const restored = { memory, cpus, ...description, [RESTORED]: true } as MachineDescription;
       const machine = new VirtualMachine(restored);
-      machine.#bay.arrange(placeDevices(snapshot.machine, machine.#shape, machine.#description.devices));
+      const shape = shapeOf(machine.#description, machine.#bay.specs);
+      machine.#bay.arrange(placeDevices(snapshot.machine, shape, machine.#description.devices));
       await machine.#begin(snapshot, options);
       return machine;
     } finally {
@@ -166,6 +168,7 @@ export class VirtualMachine extends MachineEmitter {
    * @throws MachineStateError, SnapshotFileError, RemoteStateError, KvmIoctlError: the machine goes on then
    */
   async snapshot(path: string): Promise<SnapshotSize> {
+    const { saveTo, shapeOf } = await import('./saving.js');
     this.#require('save', 'running', 'paused');
     const wasRunning = this.#state === 'running';
     if (wasRunning) await this.pause();
@@ -173,7 +176,7 @@ export class VirtualMachine extends MachineEmitter {
     this.#enter('saving');
     const on = this.#on!;
     try {
-      return await saveTo(path, on, this.#shape);
+      return await saveTo(path, on, shapeOf(this.#description, this.#bay.specs));
     } finally {
       if (this.#on === on) {
         this.#enter('paused');
@@ -249,9 +252,8 @@ export class VirtualMachine extends MachineEmitter {
     const closing: CloseList = [];
     try {
       const on = await this.#build(snapshot, thread, closing);
-      const arrived = this.#bay.arrived();
-      this.#arrival = arrived.catch(() => {});
-      if (snapshot !== null) await arrived.then(() => restoreTo(on, snapshot));
+      this.#arrival = this.#bay.arrived().catch(() => {});
+      if (snapshot !== null) await this.#restore(on, snapshot);
       this.#on = on;
       this.#startMs = performance.now() - began;
       for (const loop of on.loops) loop.start();
@@ -262,6 +264,12 @@ export class VirtualMachine extends MachineEmitter {
     }
     if (this.#stopping) await this.#end({ reason: 'stopped' });
     else await this.#complete(this.#on);
+  }
+
+  async #restore(on: PoweredOn, snapshot: OpenSnapshot): Promise<void> {
+    const { restoreTo } = await import('./saving.js');
+    await this.#bay.arrived();
+    await restoreTo(on, snapshot);
   }
 
   /** The guest runs: until its devices are there. What it ended for meanwhile is no failure to start. */
@@ -295,7 +303,7 @@ export class VirtualMachine extends MachineEmitter {
     const counting = { meters: this.#meters, hotplug: this.#hotplug.words };
     const hardware = buildHardware(this.#description, undo, counting, wishes, snapshot !== null);
     await snapshot?.loadMemory(hardware.memory);
-    await this.#bay.powerOn(this.#attachContext(hardware));
+    await this.#bay.powerOn(this.#attachContext(hardware), snapshot === null);
     closing.push(() => this.#bay.powerOff());
     const slots = this.#bay.attached.map(({ slot }) => slot);
     const furnished = { ...hardware, board: { ...hardware.board, slots } };
@@ -330,10 +338,6 @@ export class VirtualMachine extends MachineEmitter {
 
   #report(error: IoregionError): void {
     if (!this.tell('failure', error)) process.emitWarning(error);
-  }
-
-  get #shape(): MachineShape {
-    return shapeOf(this.#description, this.#bay.specs);
   }
 
   async #powerOff(): Promise<void> {

@@ -3,5 +3,6 @@ export { BarAllocator, type BarSize } from './bar-allocator.js';
 export { CONFIG_PORTS, ConfigPorts } from './config-ports.js';
 export { Ecam } from './ecam.js';
 export { type ForwardedFunction, openForwardedFunction } from './forwarded-function.js';
-export { PCI_SLOTS, PciBus } from './pci-bus.js';
+export { PciBus } from './pci-bus.js';
 export type { BarRegion, PciFunction } from './pci-function.js';
+export { PCI_SLOTS } from './pci-slots.js';

@@ -4,9 +4,8 @@ import { CONFIG_SPACE_SIZE } from '../../virtio/spec/pci-config-space.js';
 import { affectsDecoding, type DecodedRegion, decodedRegions, firmwareRegions } from './decoded-bars.js';
 import { hostBridge } from './host-bridge.js';
 import type { PciFunction } from './pci-function.js';
+import { PCI_SLOTS } from './pci-slots.js';
 
-/** Device numbers of a bus. The host bridge is 0. */
-export const PCI_SLOTS = 32;
 const ALL_ONES = 0xffffffff;
 
 /** A window of the guest's address space that the bus answers in. Accesses that no BAR takes read as all ones. */

@@ -4,8 +4,8 @@
  */
 import { decodeState, encodeState } from '../../virtio/state/index.js';
 import { type Sections, section } from './sections.js';
+import { BOARD } from './state-target.js';
 
-export const BOARD = 'board';
 const FUNCTION = /^slot \d+$/;
 
 /** The sections of a board that has saved itself. */

@@ -9,9 +9,9 @@ import {
   type Vm,
 } from '../../kvm/index.js';
 import type { SerialPort } from '../devices/serial/index.js';
-import { BOARD, joinBoard, splitBoard } from './function-sections.js';
+import { joinBoard, splitBoard } from './function-sections.js';
 import { type Sections, section } from './sections.js';
-import type { StateTarget } from './state-target.js';
+import { BOARD, type StateTarget } from './state-target.js';
 
 /** All of a machine that is saved, but its memory. The vCPUs are out of the guest and settled, the targets suspended. */
 export interface MachineParts {

@@ -2,8 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Vcpu } from '../../kvm/index.js';
 import { decodeState, encodeState, RemoteStateError, type Suspendable } from '../../virtio/state/index.js';
-import { BOARD } from './function-sections.js';
-import type { StateTarget } from './state-target.js';
+import { BOARD, type StateTarget } from './state-target.js';
 
 /** Plain data, to a Worker. */
 export type StateQuestion =

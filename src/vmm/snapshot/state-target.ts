@@ -8,3 +8,6 @@ export interface StateTarget {
   restore(state: Uint8Array): Promise<void>;
   resume(): Promise<void>;
 }
+
+/** Name of the board's. */
+export const BOARD = 'board';

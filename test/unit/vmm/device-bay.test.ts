@@ -34,7 +34,7 @@ async function bay(specs: readonly DeviceSpec[] = []) {
     unplugged: heard('unplugged'),
     failed: heard('failed'),
   });
-  await made.powerOn(context);
+  await made.powerOn(context, false);
   const board = new TestBoard();
   made.connect(board);
   return { made, board, events };
