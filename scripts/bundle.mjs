@@ -110,7 +110,7 @@ async function bundle(module, into) {
     intro: ({ fileName }) => urlOf(dirname(fileName)),
   });
   await made.close();
-  if (loadsNone(module)) dropUnused(`${INTO}/${into}.cjs`);
+  if (module.startsWith('src/cli/')) dropUnused(`${INTO}/${into}.cjs`);
 }
 
 /** Chunks that an entry loads for nothing but the order in which modules begin, which ours do not depend on. */
