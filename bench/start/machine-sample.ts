@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { guestKernel, LAYOUT, pioWrite, waitEqual, writeOplist } from '../../guests/index.js';
 import { memoryUse } from '../../src/vmm/metrics/process-memory.js';
@@ -12,7 +13,7 @@ export interface MachineSample {
   readonly ms: number;
   /** Processor time of all threads until then, which other work on the host disturbs less. */
   readonly cpuMs: number;
-  /** Memory beside that of the guest. */
+  /** Memory beside that of the guest, when all devices are there. */
   readonly bytes: number;
 }
 
@@ -20,6 +21,8 @@ const PROGRAM = fileURLToPath(new URL('../../src/cli/ioregion.cjs', import.meta.
 const LIMIT_MS = 120_000;
 const SERIAL = 0x3f8;
 const MIB = 2 ** 20;
+const SETTLE_MS = 400;
+const SETTLED_BYTES = MIB / 4;
 /** Of /proc/PID/stat after the name: user and system time, in ticks of 10 ms. */
 const [UTIME, STIME, TICK_MS] = [11, 12, 10];
 
@@ -54,10 +57,21 @@ export async function measureRun({ kernel, memory, disks, standIn }: MeasuredRun
   const [data] = await Promise.race([once(child.stdout, 'data'), exited]);
   const ms = performance.now() - started;
   if (!(data instanceof Uint8Array)) throw new Error('ioregion run ended before its guest began');
-  const sample = { ms, cpuMs: processorMs(child.pid!), bytes: memoryUse(child.pid!).vmmBytes };
+  const cpuMs = processorMs(child.pid!);
+  const sample = { ms, cpuMs, bytes: await settledBytes(child.pid!) };
   child.kill('SIGKILL');
   await exited;
   return sample;
+}
+
+/** The guest begins before its devices are there: when they are, the memory grows no more. */
+async function settledBytes(pid: number): Promise<number> {
+  for (let before = 0; ; ) {
+    await delay(SETTLE_MS);
+    const { vmmBytes } = memoryUse(pid);
+    if (vmmBytes <= before + SETTLED_BYTES) return vmmBytes;
+    before = vmmBytes;
+  }
 }
 
 function processorMs(pid: number): number {

@@ -2,7 +2,6 @@
  * For hosts without /dev/kvm, preloaded into a VMM whose start is measured: takes every request to KVM, and is a guest whose first
  * instruction writes a letter to the serial port, and which waits for ever then. All else of the VMM is what it always is.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
