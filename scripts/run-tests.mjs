@@ -73,9 +73,7 @@ function nested(env) {
 function nestedAgain(env) {
   const files = filesToRepeat([REPORT.kvm, NESTED_TAP].filter((name) => existsSync(out + name)));
   const filters = files.map((file) => file.replace(/^dist\/test\/system\/(.*)\.test\.js$/, 'system/$1'));
-  return (
-    filters.length > 0 && npmRun('test:nested', ['--short', ...filters], { ...env, IOREGION_TEST_REPORTS: again }) === 0
-  );
+  return filters.length > 0 && npmRun('test:nested', filters, { ...env, IOREGION_TEST_REPORTS: again }) === 0;
 }
 
 function describe({ file, name, reason }) {

@@ -82,27 +82,16 @@ testLinux('ioregion run boots Linux on one vCPU, with disks in all four placemen
   test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
 });
 
-/** For continuous integration, which has the time for one boot. */
-const isShort = process.env.IOREGION_SHORT === '1';
-if (isShort) t.comment('short: the boot above is the only one');
+testLinux('the VMM of examples/minimal-vmm boots Linux to user space, with a device of its own', async (test) => {
+  const [disk] = copiedDisks(test);
+  const run = new NodeProcess(EXAMPLE, [`${GUEST}/vmlinuz`, `${GUEST}/initramfs`, disk!], { timeoutMs: LIMIT_MS });
+  const { code, stdout, stderr } = await run.exited;
+  report(test, stdout, 3);
+  test.match(stdout, /the machine ended: power-off/);
+  test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
+});
 
-function testLinuxAtLength(name: string, body: (test: Test) => Promise<void>): void {
-  if (!isShort) testLinux(name, body);
-}
-
-testLinuxAtLength(
-  'the VMM of examples/minimal-vmm boots Linux to user space, with a device of its own',
-  async (test) => {
-    const [disk] = copiedDisks(test);
-    const run = new NodeProcess(EXAMPLE, [`${GUEST}/vmlinuz`, `${GUEST}/initramfs`, disk!], { timeoutMs: LIMIT_MS });
-    const { code, stdout, stderr } = await run.exited;
-    report(test, stdout, 3);
-    test.match(stdout, /the machine ended: power-off/);
-    test.equal(code, 0, `status 0${stderr === '' ? '' : `: ${stderr}`}`);
-  },
-);
-
-testLinuxAtLength('a machine with two vCPUs restarts, pauses, pings over a TAP, and powers off', async (test) => {
+testLinux('a machine with two vCPUs restarts, pauses, pings over a TAP, and powers off', async (test) => {
   const disks = (await placedDisks(test)) as DiskDescription[];
   const output = new PassThrough();
   let console = '';
