@@ -28,4 +28,5 @@ expect_report useAfterFree 'AddressSanitizer: heap-use-after-free'
 expect_report overflowInteger 'runtime error: signed integer overflow'
 
 if [ $# -eq 0 ]; then set -- test/unit/native test/unit/memory test/unit/ioregion test/kvm/native-requests; fi
-run_sanitized npx vitest run "$@"
+# A test that fails may be late, ten times slower than it is made for, and has a second try, which is told. A report ends the process.
+run_sanitized npx vitest run --retry=1 "$@"
