@@ -81,11 +81,10 @@ export class Vcpu {
     this.#state = new VcpuState(fd);
     this.#dispatcher = options.dispatcher ?? null;
     this.#ownDispatcher = this.#dispatcher === null ? native.dispatcherCreate() : null;
-    this.#worker = options.thread?.take() ?? new VcpuThread().take()!;
+    this.#worker = openWorker(this.#dataFor(vm, options), options);
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
     this.#ready = this.#whenReady();
     this.#ready.catch(() => {}); /* whoever waits for it hears of it */
-    this.#open(vm.kvm.vcpuMmapSize, options);
   }
 
   /**
@@ -206,15 +205,14 @@ export class Vcpu {
     });
   }
 
-  #open(mmapSize: number, { cpus, exitHandler }: VcpuOptions): void {
-    const data: VcpuWorkerData = {
+  #dataFor({ kvm }: Vm, { cpus, exitHandler }: VcpuOptions): VcpuWorkerData {
+    return {
       vcpuFd: this.#fd.number,
-      mmapSize,
+      mmapSize: kvm.vcpuMmapSize,
       dispatcherId: this.#dispatcher?.id ?? native.dispatcherId(this.#ownDispatcher!),
       cpus: cpus ?? null,
       exitHandler: exitHandler === undefined ? null : { ...exitHandler, transfer: [] },
     };
-    this.#worker.postMessage({ type: 'open', data } satisfies VcpuRequest, exitHandler?.transfer);
   }
 
   #whenReady(): Promise<void> {
@@ -283,4 +281,16 @@ function startError(id: number, message: string, system: PlainSystemError | null
 
 function runError(message: string, system: PlainSystemError | null): Error {
   return system === null ? new Error(message) : new KvmIoctlError('KVM_RUN', system.code, system.errno);
+}
+
+/** Takes the thread last: what throws before leaves none behind. @throws DataCloneError where options of the exit handler cannot be cloned */
+function openWorker(data: VcpuWorkerData, { thread, exitHandler }: VcpuOptions): Worker {
+  const worker = thread?.take() ?? new VcpuThread().take()!;
+  try {
+    worker.postMessage({ type: 'open', data } satisfies VcpuRequest, exitHandler?.transfer);
+    return worker;
+  } catch (error) {
+    void worker.terminate();
+    throw error;
+  }
 }
