@@ -1,10 +1,7 @@
 /** The thread of a vCPU that is yet to come: a Worker starts while everything else of a machine is made. */
 import { Worker } from 'node:worker_threads';
-import { entryFile, OWNED_FDS } from '../../native/entry-file.js';
+import { entryFile, OWNED_FDS, SMALL_HEAP } from '../../native/entry-file.js';
 import type { VcpuThreadData } from './messages.js';
-
-/** Of the heap of the Worker, which allocates little: V8's own choice keeps some MiB from loading its modules. */
-const YOUNG_MIB = 3;
 
 export class VcpuThread {
   readonly #worker: Worker;
@@ -15,7 +12,7 @@ export class VcpuThread {
     const workerData: VcpuThreadData = { modules };
     this.#worker = new Worker(entryFile(new URL('./vcpu-worker.js', import.meta.url)), {
       workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      ...SMALL_HEAP,
       ...OWNED_FDS,
     });
     this.#worker.unref();

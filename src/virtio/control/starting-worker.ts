@@ -1,13 +1,10 @@
 /** The Worker of a device, from its launch until the device is there. */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { entryFile, OWNED_FDS } from '../../native/entry-file.js';
+import { entryFile, OWNED_FDS, SMALL_HEAP } from '../../native/entry-file.js';
 import { DeviceWorkerError } from './errors.js';
 import type { Starting } from './starting.js';
 import { SyncReply } from './sync-reply.js';
 import type { ControlReply, ReadyReply, StartReply, StartWorkerData, WorkerData } from './worker-messages.js';
-
-/** Of the heap: enough for a thread that allocates little. With V8's own choice it keeps 5 MiB more from loading its modules. */
-const YOUNG_MIB = 3;
 
 export class StartingWorker implements Starting<ReadyReply> {
   readonly worker: Worker;
@@ -22,7 +19,7 @@ export class StartingWorker implements Starting<ReadyReply> {
     this.worker = new Worker(entryFile(entry), {
       workerData,
       transferList: arrival === null ? [address.port] : [address.port, arrival],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      ...SMALL_HEAP,
       ...OWNED_FDS,
     });
     this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));

@@ -3,9 +3,6 @@ import type { PlacedDevice } from '../../ioregion/inline/register-bus.js';
 import { STATE_PORT_BYTES } from '../../virtio/state/index.js';
 import { ALL_PORTS, ECAM, PCI_MEMORY, PCI_MEMORY_64, type Range } from '../layout.js';
 
-/** For Workers. */
-export const BOARD_MODULE: string = new URL('./board-module.js', import.meta.url).href;
-
 /** A part of the guest's address space. */
 export interface BoardPlace extends PlacedDevice {
   readonly name: string;
