@@ -3,13 +3,16 @@ import { LoopbackDispatcher, RegionServerThread, type RegisterDevice } from 'ior
 import { GuestMemory } from 'ioregion/memory';
 import { EventFd, type Fd, socketpair } from 'ioregion/native';
 import { PciDriver } from 'ioregion/testing';
-import { functionRegionPlaces } from '../../src/virtio/pci/index.js';
+import { functionRegionPlaces, type LayoutOptions } from '../../src/virtio/pci/index.js';
 import { CommonCfg } from '../../src/virtio/spec/index.js';
 
 export const QUEUES = 2;
 export const VECTORS = 3;
 
-const PLACES = functionRegionPlaces({ queues: QUEUES, vectors: VECTORS, configLength: 8, transitional: false });
+/** Of the function, for who has to know it before there is one. */
+export const SHAPE: LayoutOptions = { queues: QUEUES, vectors: VECTORS, configLength: 8, transitional: false };
+
+const PLACES = functionRegionPlaces(SHAPE);
 const CONFIG = { name: 'config', space: 'mmio' as const, gpa: 0xe000_0000, size: 256, postedWrites: false };
 const REGIONS = [
   CONFIG,

@@ -1,10 +1,8 @@
 /** The slots of a board as the machine asks for them and the guest empties them; the functions are elsewhere, behind a dispatcher. */
-import type { RegisterDevice } from 'ioregion/device';
 import { LoopbackDispatcher } from 'ioregion/ioregion';
 import { EventFd } from 'ioregion/native';
-import { PciDriver } from 'ioregion/testing';
 import { afterAll, describe, expect, test } from 'vitest';
-import { functionBars, functionRegionPlaces } from '#dist/src/virtio/pci/index.js';
+import { functionBars } from '#dist/src/virtio/pci/index.js';
 import { Feature } from '#dist/src/virtio/spec/index.js';
 import { answerSlot } from '#dist/src/vmm/board/board-question.js';
 import { BoardSlots } from '#dist/src/vmm/board/board-slots.js';
@@ -12,11 +10,11 @@ import { MachineSignal } from '#dist/src/vmm/board/machine-signal.js';
 import { PciHotplug } from '#dist/src/vmm/devices/pci-hotplug.js';
 import { createMeters } from '#dist/src/vmm/metrics/region-meters.js';
 import { BarAllocator, PciBus } from '#dist/src/vmm/pci/index.js';
-import { bringUp, FunctionSurroundings, QUEUES, VECTORS } from '#dist/test/support/placed-function.js';
+import { busDriver } from '#dist/test/support/bus-driver.js';
+import { bringUp, FunctionSurroundings, QUEUES, SHAPE } from '#dist/test/support/placed-function.js';
 import { expectOpenFds, openFds } from '../../support/open-fds.js';
 import { SplitDriver } from '../virtio/support/split-driver.js';
 
-const SHAPE = { queues: QUEUES, vectors: VECTORS, configLength: 8, transitional: false };
 const ECHO = new URL('../../../dist/test/support/echo-device.js', import.meta.url).href;
 
 const dispatcher = new LoopbackDispatcher();
@@ -77,24 +75,6 @@ describe('the slots of a board', () => {
   });
 });
 
-/** A driver that has everything of the function in a slot from the bus. */
-function driverOf(bus: PciBus, slot: number, bars: Readonly<Record<number, number>>): PciDriver {
-  const memory = bus.window('mmio', 0);
-  const places = functionRegionPlaces(SHAPE).map((place) => {
-    const at = bars[place.bar]! + place.offset;
-    const device: RegisterDevice = {
-      read: (offset, size) => memory.read(at + offset, size),
-      write: (offset, size, value) => memory.write(at + offset, size, value),
-    };
-    return { ...place, device };
-  });
-  const config: RegisterDevice = {
-    read: (offset, size) => bus.readConfig(slot, 0, offset, size),
-    write: (offset, size, value) => bus.writeConfig(slot, 0, offset, size, value),
-  };
-  return new PciDriver({ config, regions: places });
-}
-
 test('a device that is ejected with requests in flight ends with them: nothing of it is left, and no memory is written any more', async () => {
   using surroundings = new FunctionSurroundings();
   const { bus, slots, hotplug, ask } = board();
@@ -103,7 +83,7 @@ test('a device that is ejected with requests in flight ends with them: nothing o
   const before = openFds();
   for (let round = 0; round < 3; round++) {
     expect(await ask({ op: 'plug', options: { slot: 6, here } })).toEqual(yes);
-    const driver = driverOf(bus, 6, bars);
+    const driver = busDriver(bus, 6, bars);
     const queue = new SplitDriver(surroundings.memory, 0);
     expect(bringUp(driver, queue.size, Feature.version1)).toBe(true);
     queue.send(Uint8Array.of(round));

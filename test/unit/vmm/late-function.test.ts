@@ -1,6 +1,4 @@
 /** Functions that the guest may look for before they are there. */
-import type { RegisterDevice } from 'ioregion/device';
-import { PciDriver } from 'ioregion/testing';
 import { describe, expect, test, vi } from 'vitest';
 import type { DeviceModule } from '#dist/src/ioregion/server/device-module.js';
 import { functionBars, functionRegionPlaces } from '#dist/src/virtio/pci/index.js';
@@ -9,11 +7,11 @@ import { arrivalOf } from '#dist/src/vmm/attach/arrival.js';
 import { BoardSlots } from '#dist/src/vmm/board/board-slots.js';
 import { createMeters } from '#dist/src/vmm/metrics/region-meters.js';
 import { BarAllocator, PciBus } from '#dist/src/vmm/pci/index.js';
-import { bringUp, FunctionSurroundings, QUEUES, VECTORS } from '#dist/test/support/placed-function.js';
+import { busDriver } from '#dist/test/support/bus-driver.js';
+import { bringUp, FunctionSurroundings, QUEUES, SHAPE } from '#dist/test/support/placed-function.js';
 import { expectOpenFds, openFds } from '../../support/open-fds.js';
 import { SplitDriver } from '../virtio/support/split-driver.js';
 
-const SHAPE = { queues: QUEUES, vectors: VECTORS, configLength: 8, transitional: false };
 const SPEC = { name: 'echo', queues: QUEUES, configLength: 8, attach: 'inline' } as const;
 const ECHO = {
   module: new URL('../../../dist/test/support/echo-device.js', import.meta.url).href,
@@ -32,30 +30,13 @@ async function lateBoard(device: DeviceModule, surroundings: FunctionSurrounding
   return { bus, slots, bars, arrived };
 }
 
-function driverOf(bus: PciBus, bars: Readonly<Record<number, number>>): PciDriver {
-  const memory = bus.window('mmio', 0);
-  const regions = functionRegionPlaces(SHAPE).map((place) => {
-    const at = bars[place.bar]! + place.offset;
-    const device: RegisterDevice = {
-      read: (offset, size) => memory.read(at + offset, size),
-      write: (offset, size, value) => memory.write(at + offset, size, value),
-    };
-    return { ...place, device };
-  });
-  const config: RegisterDevice = {
-    read: (offset, size) => bus.readConfig(SLOT, 0, offset, size),
-    write: (offset, size, value) => bus.writeConfig(SLOT, 0, offset, size, value),
-  };
-  return new PciDriver({ config, regions });
-}
-
 describe('a function that is late', () => {
   test('is waited for by the first access to it, works, and ends with its board', async () => {
     using surroundings = new FunctionSurroundings();
     const before = openFds();
     const { bus, slots, bars, arrived } = await lateBoard(ECHO, surroundings);
     slots.begin();
-    const driver = driverOf(bus, bars);
+    const driver = busDriver(bus, SLOT, bars);
     const queue = new SplitDriver(surroundings.memory, 0);
     expect(bringUp(driver, queue.size, Feature.version1)).toBe(true);
     await arrived;
