@@ -27,8 +27,8 @@ const DESCRIPTOR_WORDS = 4;
 const EVENT_FLAGS = EventSuppression.flags / 2;
 const NONE = -1;
 const BUFFER_IDS = 65536;
-/** Descriptors looked at for each ordered load, which costs as much as several of them. */
-const WINDOW = 64;
+/** Descriptors looked at for each ordered load, which costs as much as several of them: a full line of chains of 16. */
+const WINDOW = 512;
 const START = { available: RingPosition.wrap, used: RingPosition.wrap };
 // Copies: what a module imports is looked up again at each use.
 const WRITE = DescriptorFlag.write;
