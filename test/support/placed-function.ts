@@ -71,9 +71,12 @@ export class FunctionSurroundings implements Disposable {
   }
 }
 
-/** A driver with its interrupts on, whose queue 0 of `size` entries has vector 1: up to DRIVER_OK. False: refused. */
-export function bringUp(driver: PciDriver, size: number, features: bigint): boolean {
-  driver.enableMsix();
+/**
+ * A driver with its interrupts on, whose queue 0 of `size` entries has vector 1: up to DRIVER_OK. False: refused. `enables`: MSI-X is
+ * to be enabled first.
+ */
+export function bringUp(driver: PciDriver, size: number, features: bigint, enables = true): boolean {
+  if (enables) driver.enableMsix();
   for (let vector = 0; vector < VECTORS; vector++) driver.setVector(vector);
   if (!driver.negotiate(features)) return false;
   driver.setUpQueue(0, size);

@@ -39,11 +39,6 @@ export class InterruptController {
     this.#message = new VectorMessage(source.state);
   }
 
-  /** Whether INTA# can be driven at all. */
-  get hasPin(): boolean {
-    return this.source.sink.setPin !== undefined;
-  }
-
   get msixEnabled(): boolean {
     return this.#state.msixEnabled;
   }

@@ -16,6 +16,7 @@ import {
   WorkerControl,
 } from '../control/index.js';
 import type { VirtioDevice } from '../device.js';
+import type { ConfigSpace } from './config-space.js';
 import { UnknownFdError } from './errors.js';
 import { VirtioPciFunction } from './function.js';
 import type { FunctionModuleOptions, FunctionPlacement } from './function-options.js';
@@ -32,17 +33,22 @@ export async function createFunction(
   return functionOver(await openControl(options, context), options, context);
 }
 
-/**
- * The same without waiting for the device, which has a Worker: what opens it is told by `arrival` too (a StartReply).
- * @throws SharedMemoryError, UnknownFdError
- */
+/** For a function whose driver does not wait for its device. */
+export interface LateStart {
+  /** Is told what came of it (a StartReply). */
+  readonly arrival: MessagePort;
+  /** What the driver has of the function meanwhile, with its BARs where they are. Default: nothing. */
+  readonly config: (() => ConfigSpace) | undefined;
+}
+
+/** The same without waiting for the device, which has a Worker. @throws SharedMemoryError, UnknownFdError */
 export function beginFunction(
   options: FunctionModuleOptions,
   context: DeviceContext,
-  arrival?: MessagePort,
+  late?: LateStart,
 ): Starting<VirtioPciFunction> {
-  const starting = beginControl(options, context, arrival);
-  return mapStarting(starting, (control) => functionOver(control, options, context));
+  const starting = beginControl(options, context, late?.arrival);
+  return mapStarting(starting, (control) => functionOver(control, { ...options, config: late?.config?.() }, context));
 }
 
 /** The same over a control that is there already. @throws PciFunctionError, UnknownFdError */
@@ -51,11 +57,13 @@ export function functionOver(
   options: FunctionPlacement & {
     /** The queues run outside this process, which gets their kicks: host notifiers are handed over. Default false. */
     readonly queuesOutside?: boolean;
+    /** The driver has it already, with its BARs where they are. */
+    readonly config?: ConfigSpace | undefined;
   },
   context: DeviceContext,
 ): VirtioPciFunction {
   const resolve = fdResolver(context);
-  const { interrupts, kicks, bars = {}, queuesOutside = false } = options;
+  const { interrupts, kicks, bars = {}, queuesOutside = false, config } = options;
   const queues = control.description.queueSizes.length;
   const notifiers = kicks === undefined ? null : openNotifiers(kicks, queues, resolve);
   const pciFunction = new VirtioPciFunction({
@@ -63,8 +71,9 @@ export function functionOver(
     control: queuesOutside && notifiers !== null ? new HandOverControl(control, notifiers) : control,
     sink: openSink(interrupts, resolve),
     notifiers,
+    ...(config === undefined ? {} : { config }),
   });
-  for (const [bar, address] of Object.entries(bars)) pciFunction.place(Number(bar), address);
+  if (config === undefined) for (const [bar, address] of Object.entries(bars)) pciFunction.place(Number(bar), address);
   return pciFunction;
 }
 

@@ -26,6 +26,12 @@ export function openSink(options: InterruptWiringOptions, resolve: ResolveFd): I
   return new EventfdSink(eventfds, openWiring(options, resolve));
 }
 
+/** Whether INTA# can be driven: known without the sink. */
+export function hasPin(options: InterruptWiringOptions): boolean {
+  if (options.kind === 'link') return options.pin === true;
+  return options.kind !== 'eventfds' && options.pinGsi !== undefined;
+}
+
 type EventfdWiringOptions = Exclude<InterruptWiringOptions, { kind: 'kvm' }>;
 
 function openWiring(options: EventfdWiringOptions, resolve: ResolveFd): InterruptWiring {

@@ -9,8 +9,8 @@ import { SavedFields, type Suspendable } from '../state/index.js';
 import { type DriverInterface, type Refusals, TransportCore } from '../transport/index.js';
 import { type BarMapping, ConfigSpace } from './config-space.js';
 import { PciFunctionError } from './errors.js';
-import { pciIdentity } from './identity.js';
-import { type Bar, type FunctionLayout, functionLayout, NOTIFY_MULTIPLIER } from './layout.js';
+import type { FunctionShape } from './function-shape.js';
+import { type Bar, type FunctionLayout, NOTIFY_MULTIPLIER } from './layout.js';
 import { PciCfgAccess } from './pci-cfg-access.js';
 import { type FunctionWindows, functionRegions, functionWindows, type PciRegion } from './regions.js';
 
@@ -35,6 +35,8 @@ export interface VirtioPciFunctionOptions {
   readonly anyWidthKicks?: boolean;
   /** A BAR is elsewhere now, or nowhere. Called on the thread of the access, before it completes. */
   readonly onBarMapped?: (mapping: BarMapping) => void;
+  /** The driver has it already: of the function's shape, and not connected yet. Default: a new one. */
+  readonly config?: ConfigSpace;
 }
 
 /**
@@ -59,20 +61,21 @@ export class VirtioPciFunction implements Suspendable {
   constructor(options: VirtioPciFunctionOptions) {
     checkSink(options);
     const { control, sink, notifiers = null } = options;
-    const queues = control.description.queueSizes.length;
-    const { vectors = queues + 1, transitional = false } = options;
     this.#control = control;
     this.#notifiers = notifiers;
     this.#anyWidthKicks = options.anyWidthKicks ?? false;
-    this.#layout = functionLayout({ queues, vectors, configLength: control.config.length, transitional });
+    const shape = shapeOf(options);
+    const { vectors, queues } = shape;
+    this.#config = configOf(options, shape);
+    this.config = this.#config;
+    this.#layout = this.#config.layout;
     this.bars = this.#layout.bars;
     const source = new InterruptSource(InterruptState.create(vectors, queues), sink);
     this.#core = this.#createCore(options, new InterruptController(source));
     const windows = functionWindows(this.#layout, this.#core, vectors);
     this.#windows = windows;
     this.regions = functionRegions(this.#layout, windows);
-    this.#config = this.#createConfig(options, windows, vectors);
-    this.config = this.#config;
+    this.#connect(windows, options.onBarMapped);
   }
 
   /** What the driver was not allowed to do, by kind. */
@@ -152,17 +155,12 @@ export class VirtioPciFunction implements Suspendable {
     return new TransportCore({ control, interrupts, notifiers, doorbellOf, withheld });
   }
 
-  #createConfig(options: VirtioPciFunctionOptions, windows: FunctionWindows, vectors: number): ConfigSpace {
-    const { control, transitional = false } = options;
+  #connect(windows: FunctionWindows, onBarMapped: ((mapping: BarMapping) => void) | undefined): void {
     const { interrupts, refusals } = this.#core;
-    return new ConfigSpace({
-      identity: pciIdentity(control.description.deviceType, transitional),
-      layout: this.#layout,
-      vectors,
+    this.#config.connect({
       interrupts,
-      hasPin: interrupts.hasPin,
       pciCfg: new PciCfgAccess(windows.virtio, refusals),
-      onBarMapped: (mapping) => this.#barMapped(mapping, options.onBarMapped),
+      onBarMapped: (mapping) => this.#barMapped(mapping, onBarMapped),
     });
   }
 
@@ -182,6 +180,20 @@ export class VirtioPciFunction implements Suspendable {
     const address = base + window.offset + queue * NOTIFY_MULTIPLIER;
     return { space: 'mmio', address, length: this.#anyWidthKicks ? 0 : 2 };
   }
+}
+
+function shapeOf({ control, sink, transitional = false, vectors }: VirtioPciFunctionOptions): FunctionShape {
+  const { deviceType, queueSizes } = control.description;
+  const queues = queueSizes.length;
+  const layout = { queues, vectors: vectors ?? queues + 1, configLength: control.config.length, transitional };
+  return { ...layout, deviceType, hasPin: sink.setPin !== undefined };
+}
+
+/** @throws PciFunctionError, DeviceTypeError */
+function configOf({ config }: VirtioPciFunctionOptions, shape: FunctionShape): ConfigSpace {
+  if (config === undefined) return new ConfigSpace(shape);
+  if (!config.describes(shape)) throw new PciFunctionError('the device is another than the driver has seen');
+  return config;
 }
 
 /** @throws PciFunctionError */

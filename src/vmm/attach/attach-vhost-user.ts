@@ -6,8 +6,9 @@ import { type DeviceSpec, VHOST_USER } from './device-spec.js';
 
 /** The backend is connected to when the board is made. */
 export async function attachVhostUser(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
-  const { deviceType, queues, attach, name } = spec;
-  if (deviceType === undefined) throw new MachineOptionError(`${name} cannot have a vhost-user backend`);
+  const { deviceType, hasBackends, queues, attach, name } = spec;
+  if (deviceType === undefined || hasBackends !== true)
+    throw new MachineOptionError(`${name} cannot have a vhost-user backend`);
   const path = attach.slice(VHOST_USER.length);
   const vm = context.vm.fd.number;
   const { pinGsi, bars } = context;

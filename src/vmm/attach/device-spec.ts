@@ -50,8 +50,10 @@ export interface DeviceSpec extends Placement {
   readonly attach: Attach;
   /** Its code is ours: its process gets no more of the environment than that needs. */
   readonly isBuiltIn?: true;
-  /** Virtio device ID, for devices that a vhost-user backend may serve. */
+  /** Virtio device ID, where it is known: a guest that looks for the device at its start need not wait for it then. */
   readonly deviceType?: number;
+  /** A vhost-user backend may serve it. */
+  readonly hasBackends?: true;
   /** Throws what the device would, on the machine's own thread. */
   readonly check?: () => Promise<void>;
 }
@@ -62,4 +64,6 @@ export interface CustomDeviceOptions extends Placement {
   readonly device: DeviceModule;
   readonly queues: number;
   readonly configLength: number;
+  /** Virtio device ID. With it a guest that looks for the device at its start does not wait for the module. */
+  readonly deviceType?: number;
 }

@@ -33,6 +33,12 @@ const NOT_AN_ATTACH = 'attach is inline, thread, process, or vhost-user: and the
 const moduleOf = (name: string): string => new URL(`../../virtio/devices/${name}/index.js`, import.meta.url).href;
 /** Bytes of `struct virtio_blk_config`, `virtio_net_config` and `virtio_console_config`, as the devices have them. */
 const ConfigLength = { blk: 60, net: 12, console: 12, rng: 0 } as const;
+const Type = {
+  blk: DeviceType.block,
+  net: DeviceType.network,
+  console: DeviceType.console,
+  rng: DeviceType.entropy,
+} as const;
 
 /** In the order of their slots. @throws MachineOptionError */
 export function deviceSpecs({
@@ -63,7 +69,7 @@ function checkPlacement({ id, attach, name, policy = 'all-ones' }: DeviceSpec, a
 /** An image that is missing, or in use, is told before there are threads and processes to tell it through. */
 function diskSpec({ id, attach, cpus, spinNs, policy, ...options }: DiskDescription): DeviceSpec {
   const placement = { id, attach, cpus, spinNs, policy };
-  const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), deviceType: DeviceType.block };
+  const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), hasBackends: true } as const;
   if (attach?.startsWith(VHOST_USER)) return made;
   return { ...made, check: async () => await BlockDevice.open(options).close() };
 }
@@ -89,7 +95,7 @@ function spec(
   { id, attach = 'inline', cpus, spinNs, policy }: Placed,
 ): DeviceSpec {
   const device = { module: moduleOf(kind), options };
-  const own = { isBuiltIn: true, device, attach } as const;
+  const own = { isBuiltIn: true, device, deviceType: Type[kind], attach } as const;
   const threads = { ...(cpus === undefined ? {} : { cpus }), ...(spinNs === undefined ? {} : { spinNs }) };
   const ending = { ...(policy === undefined ? {} : { policy }), ...(id === undefined ? {} : { id }) };
   return { name: `${kind} ${name}`, ...own, queues, configLength: ConfigLength[kind], ...threads, ...ending };

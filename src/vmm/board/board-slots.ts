@@ -5,7 +5,10 @@ import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
 import type { Starting } from '../../virtio/control/index.js';
 import {
   beginFunction,
+  type ConfigSpace,
   type FunctionModuleOptions,
+  type FunctionShape,
+  hasPin,
   type LayoutOptions,
   VirtioPciFunction,
 } from '../../virtio/pci/index.js';
@@ -27,6 +30,8 @@ export interface SlotOptions {
 
 export interface LateArrival {
   readonly shape: LayoutOptions;
+  /** Virtio device ID; undefined where only the device knows. */
+  readonly deviceType: number | undefined;
   /** Is told what came of it (a StartReply). */
   readonly arrival: MessagePort;
 }
@@ -116,11 +121,20 @@ async function functionOf(options: SlotOptions): Promise<SlotFunction> {
   if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
   const begin = await beginOf(options);
   if (late === undefined) return await begin().ready();
-  return new LateFunction(begin, late.shape, (options.here ?? options.vhostUser)?.bars ?? {});
+  const firmware = (options.here ?? options.vhostUser)?.bars ?? {};
+  return new LateFunction({ begin, shape: late.shape, described: describedShape(options), firmware });
 }
 
-async function beginOf({ here, vhostUser, late }: SlotOptions): Promise<() => Starting<VirtioPciFunction>> {
-  if (here !== undefined) return () => beginFunction(here, NO_CONTEXT, late?.arrival);
+/** A backend may have less configuration space than described. */
+function describedShape({ here, late }: SlotOptions): FunctionShape | null {
+  if (here === undefined || late?.deviceType === undefined) return null;
+  return { ...late.shape, deviceType: late.deviceType, hasPin: hasPin(here.interrupts) };
+}
+
+type Begin = (config?: () => ConfigSpace) => Starting<VirtioPciFunction>;
+
+async function beginOf({ here, vhostUser, late }: SlotOptions): Promise<Begin> {
+  if (here !== undefined) return (config) => beginFunction(here, NO_CONTEXT, late && { arrival: late.arrival, config });
   // Loaded for those that need it: half of the modules of a board would be its.
   const { beginVhostUserFunction } = await import('../../vhost-user/index.js');
   return () => beginVhostUserFunction(vhostUser!, NO_CONTEXT, late?.arrival);

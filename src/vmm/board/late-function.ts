@@ -1,10 +1,12 @@
 /**
- * A function that the guest may look for before it is there: its first access waits on the thread of the board until the device
- * can answer it. The guest sees a slow device, never an empty slot.
+ * A function that the guest may look for before it is there. Its configuration space is, where what it says is known; any other
+ * access waits on the thread of the board until the device can answer it. The guest sees a slow device, never an empty slot.
  */
 import type { RegisterDevice } from '../../ioregion/device.js';
 import type { Starting } from '../../virtio/control/index.js';
 import {
+  ConfigSpace,
+  type FunctionShape,
   functionRegionPlaces,
   type LayoutOptions,
   PciFunctionError,
@@ -18,61 +20,61 @@ import type { BarRegion, PciFunction } from '../pci/index.js';
 const START_MS = 30_000;
 const ALL_ONES = 0xffffffff;
 
-type Find = (made: VirtioPciFunction) => RegisterDevice;
-
 /** One of the function's register devices. Without the function it reads as all ones: the machine is about to end. */
 class LateDevice implements RegisterDevice {
-  readonly #owner: LateFunction;
-  readonly #find: Find;
+  readonly #find: () => RegisterDevice | null;
   #device: RegisterDevice | null = null;
 
-  constructor(owner: LateFunction, find: Find) {
-    this.#owner = owner;
+  constructor(find: () => RegisterDevice | null) {
     this.#find = find;
   }
 
   read(offset: number, size: number): number {
-    const device = this.#device ?? this.#arrived();
-    return device === null ? ALL_ONES : device.read(offset, size);
+    this.#device ??= this.#find();
+    return this.#device === null ? ALL_ONES : this.#device.read(offset, size);
   }
 
   write(offset: number, size: number, value: number): void {
-    const device = this.#device ?? this.#arrived();
-    device?.write(offset, size, value);
+    this.#device ??= this.#find();
+    this.#device?.write(offset, size, value);
   }
+}
 
-  #arrived(): RegisterDevice | null {
-    const made = this.#owner.wait();
-    if (made !== null) this.#device = this.#find(made);
-    return this.#device;
-  }
+export interface LateFunctionOptions {
+  /** `config`: what the guest has of the function meanwhile. */
+  readonly begin: (config: (() => ConfigSpace) | undefined) => Starting<VirtioPciFunction>;
+  readonly shape: LayoutOptions;
+  /** What configuration space says; null where only the device knows. */
+  readonly described: FunctionShape | null;
+  /** The addresses of its BARs. */
+  readonly firmware: Readonly<Record<number, number>>;
 }
 
 export class LateFunction implements PciFunction, Suspendable {
   readonly config: RegisterDevice;
   readonly regions: readonly BarRegion[];
   readonly firmware: Readonly<Record<number, number>>;
-  readonly #begin: () => Starting<VirtioPciFunction>;
+  readonly #options: LateFunctionOptions;
+  #configSpace: ConfigSpace | null = null;
   #starting: Starting<VirtioPciFunction> | null = null;
   #failed = false;
 
-  /** `shape` is that of the device; `firmware` has the addresses of its BARs. */
-  constructor(
-    begin: () => Starting<VirtioPciFunction>,
-    shape: LayoutOptions,
-    firmware: Readonly<Record<number, number>>,
-  ) {
-    this.#begin = begin;
+  constructor(options: LateFunctionOptions) {
+    const { shape, described, firmware } = options;
+    this.#options = options;
     this.firmware = firmware;
-    this.config = new LateDevice(this, (made) => made.config);
+    this.config = new LateDevice(() =>
+      described === null ? this.#waitFor(({ config }) => config) : this.#early(described),
+    );
     this.regions = functionRegionPlaces(shape).map((place) => {
-      return { ...place, device: new LateDevice(this, (made) => regionOf(made, place)) };
+      return { ...place, device: new LateDevice(() => this.#waitFor((made) => regionOf(made, place))) };
     });
   }
 
   /** Idempotent. */
   begin(): Starting<VirtioPciFunction> {
-    this.#starting ??= this.#begin();
+    const { begin, described } = this.#options;
+    this.#starting ??= begin(described === null ? undefined : () => this.#early(described));
     return this.#starting;
   }
 
@@ -111,6 +113,20 @@ export class LateFunction implements PciFunction, Suspendable {
   async close(): Promise<void> {
     const made = await this.#starting?.ready().catch(() => null);
     await made?.close();
+  }
+
+  /** Made when it is first asked for, by the guest or by the function. */
+  #early(described: FunctionShape): ConfigSpace {
+    if (this.#configSpace !== null) return this.#configSpace;
+    const config = new ConfigSpace(described, () => void this.wait());
+    for (const [bar, address] of Object.entries(this.firmware)) config.place(Number(bar), address);
+    this.#configSpace = config;
+    return config;
+  }
+
+  #waitFor(find: (made: VirtioPciFunction) => RegisterDevice): RegisterDevice | null {
+    const made = this.wait();
+    return made === null ? null : find(made);
   }
 
   /** A machine that has all its devices asks for their states. */
