@@ -43,24 +43,26 @@ export function compileLayout(table: RegisterTable): Layout {
   const words = [HOLE];
   const wordAt = new Uint16Array(table.size);
   for (const spec of table.registers) {
-    for (const plan of offsetsOf(spec).flatMap((offset) => planWords(spec, offset))) {
-      wordAt.fill(words.length, plan.offset, Math.min(plan.offset + 4, plan.registerEnd));
-      words.push(plan);
+    const halves = spec.width === 8 ? [planWord(spec, 0), planWord(spec, 1)] : [planWord(spec, 0)];
+    for (const at of offsetsOf(spec)) {
+      for (const plan of halves) {
+        const offset = plan.offset + at;
+        const registerEnd = at + spec.width;
+        wordAt.fill(words.length, offset, Math.min(offset + 4, registerEnd));
+        words.push({ ...plan, offset, registerEnd });
+      }
     }
   }
   return { words, wordAt };
 }
 
-function planWords(spec: RegisterSpec, offset: number): WordPlan[] {
-  return spec.width === 8 ? [planWord(spec, offset, 0), planWord(spec, offset, 1)] : [planWord(spec, offset, 0)];
-}
-
-function planWord(spec: RegisterSpec, registerOffset: number, half: 0 | 1): WordPlan {
+/** Of a register at offset 0. */
+function planWord(spec: RegisterSpec, half: 0 | 1): WordPlan {
   const masks = accessMasks(spec);
   const part = (bits: bigint) => Number(BigInt.asIntN(32, bits >> BigInt(32 * half)));
   return {
-    offset: registerOffset + 4 * half,
-    registerEnd: registerOffset + spec.width,
+    offset: 4 * half,
+    registerEnd: spec.width,
     widths: widthsOf(spec).reduce((sum, width) => sum | width, 0),
     reset: part(BigInt(spec.reset ?? 0)),
     readable: part(masks.readable),

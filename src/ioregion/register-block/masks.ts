@@ -23,26 +23,25 @@ export function isRegisterAccess(access: string): access is RegisterAccess {
   return Object.hasOwn(BEHAVIOURS, access);
 }
 
+const ONES: Readonly<Record<number, bigint>> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: 0xffff_ffff_ffff_ffffn };
+
 /** All ones, `bytes` wide. */
 export function ones(bytes: number): bigint {
-  return (1n << BigInt(8 * bytes)) - 1n;
+  return ONES[bytes] ?? (1n << BigInt(8 * bytes)) - 1n;
 }
 
 export function fieldMask(field: BitField): bigint {
   return ((1n << BigInt(field.width ?? 1)) - 1n) << BigInt(field.bit);
 }
 
-/** The register's fields with their access; one unnamed field of all bits where the table gives none. */
-function* accessFields(spec: RegisterSpec): Generator<[RegisterAccess, bigint]> {
-  if (spec.bits === undefined) yield [spec.access, ones(spec.width)];
-  for (const field of spec.bits ?? []) yield [field.access ?? spec.access, fieldMask(field)];
-}
-
+/** A register without fields is one unnamed field of all bits. */
 export function accessMasks(spec: RegisterSpec): AccessMasks {
   const masks = { readable: 0n, writable: 0n, clearedByWrite: 0n, clearedByRead: 0n };
-  for (const [access, mask] of accessFields(spec)) {
+  const add = (access: RegisterAccess, mask: bigint): void => {
     for (const behaviour of BEHAVIOURS[access]) masks[behaviour] |= mask;
-  }
+  };
+  if (spec.bits === undefined) add(spec.access, ones(spec.width));
+  else for (const field of spec.bits) add(field.access ?? spec.access, fieldMask(field));
   return masks;
 }
 

@@ -1,6 +1,6 @@
 /** Checks a table when a block is defined, so that nothing needs checking at an access. */
 import { RegisterTableError, type TableRule } from './errors.js';
-import { accessMasks, fieldMask, implementedMask, isRegisterAccess, ones } from './masks.js';
+import { type AccessMasks, accessMasks, fieldMask, implementedMask, isRegisterAccess, ones } from './masks.js';
 import { offsetsOf, type RegisterSpec, type RegisterTable, widthsOf } from './table.js';
 
 const MAX_BLOCK_SIZE = 65536;
@@ -32,8 +32,9 @@ function validateRegister(table: RegisterTable, spec: RegisterSpec): void {
   checkPlace(table, spec, check);
   check(isRegisterAccess(spec.access), 'access', `unknown access ${spec.access}`);
   checkFields(spec, check);
-  checkReset(spec, check);
-  checkEffects(spec, check);
+  const masks = accessMasks(spec);
+  checkReset(spec, masks, check);
+  checkEffects(spec, masks, check);
 }
 
 function checkWidths(spec: RegisterSpec, check: Check): void {
@@ -69,17 +70,16 @@ function checkFields(spec: RegisterSpec, check: Check): void {
   check(new Set(names).size === names.length, 'name', 'two bit fields have the same name');
 }
 
-function checkReset(spec: RegisterSpec, check: Check): void {
+function checkReset(spec: RegisterSpec, masks: AccessMasks, check: Check): void {
   const { reset = 0 } = spec;
   check(typeof reset === 'bigint' || Number.isSafeInteger(reset), 'reset', 'reset must be a safe integer or a bigint');
   const fits = reset >= 0 && reset <= ones(spec.width);
   check(fits, 'reset', `reset does not fit into ${spec.width} bytes`);
-  const reserved = ones(spec.width) & ~implementedMask(accessMasks(spec));
+  const reserved = ones(spec.width) & ~implementedMask(masks);
   check((BigInt(reset) & reserved) === 0n, 'reset', 'reset sets reserved bits');
 }
 
-function checkEffects(spec: RegisterSpec, check: Check): void {
-  const { readable, writable, clearedByWrite } = accessMasks(spec);
+function checkEffects(spec: RegisterSpec, { readable, writable, clearedByWrite }: AccessMasks, check: Check): void {
   check(spec.onRead === undefined || readable !== 0n, 'effect', 'onRead on a register that cannot be read');
   const writes = (writable | clearedByWrite) !== 0n;
   check(spec.onWrite === undefined || writes, 'effect', 'onWrite on a register that cannot be written');

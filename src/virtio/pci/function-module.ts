@@ -71,7 +71,7 @@ export function functionOver(
     control: queuesOutside && notifiers !== null ? new HandOverControl(control, notifiers) : control,
     sink: openSink(interrupts, resolve),
     notifiers,
-    ...(config === undefined ? {} : { config }),
+    ...(config === undefined ? {} : { configSpace: config }),
   });
   if (config === undefined) for (const [bar, address] of Object.entries(bars)) pciFunction.place(Number(bar), address);
   return pciFunction;

@@ -36,7 +36,7 @@ export interface VirtioPciFunctionOptions {
   /** A BAR is elsewhere now, or nowhere. Called on the thread of the access, before it completes. */
   readonly onBarMapped?: (mapping: BarMapping) => void;
   /** The driver has it already: of the function's shape, and not connected yet. Default: a new one. */
-  readonly config?: ConfigSpace;
+  readonly configSpace?: ConfigSpace;
 }
 
 /**
@@ -190,10 +190,10 @@ function shapeOf({ control, sink, transitional = false, vectors }: VirtioPciFunc
 }
 
 /** @throws PciFunctionError, DeviceTypeError */
-function configOf({ config }: VirtioPciFunctionOptions, shape: FunctionShape): ConfigSpace {
-  if (config === undefined) return new ConfigSpace(shape);
-  if (!config.describes(shape)) throw new PciFunctionError('the device is another than the driver has seen');
-  return config;
+function configOf({ configSpace }: VirtioPciFunctionOptions, shape: FunctionShape): ConfigSpace {
+  if (configSpace === undefined) return new ConfigSpace(shape);
+  if (!configSpace.describes(shape)) throw new PciFunctionError('the device is another than the driver has seen');
+  return configSpace;
 }
 
 /** @throws PciFunctionError */
