@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Kept out of the way of an access that goes well, whose code is cold enough after each system call. */
+#define UNUSUAL __attribute__((cold, noinline))
+/* Part of `usual` below, and once more of `advance`. */
+#define STEP __attribute__((always_inline)) inline
+
 int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   memset(caller, 0, sizeof *caller);
   caller->area = calloc(1, sizeof *caller->area);
@@ -20,16 +25,16 @@ int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
 }
 
 /* Forgets the access. Its region stays alive until now because the channel is the region's. */
-static enum outcome finish(struct caller *caller, enum outcome outcome) {
+STEP static enum outcome finish(struct caller *caller, enum outcome outcome) {
   struct region *region = atomic_load_explicit(&caller->region, memory_order_relaxed);
-  atomic_store(&caller->region, NULL);
+  atomic_store_explicit(&caller->region, NULL, memory_order_release); /* seen late, it costs a needless wake-up */
   caller->stage = STAGE_IDLE;
   region_put(region);
   return outcome;
 }
 
 /* The value a bus without a device returns. */
-static enum outcome finish_all_ones(struct caller *caller) {
+UNUSUAL static enum outcome finish_all_ones(struct caller *caller) {
   struct access *access = &caller->access;
   if (!access->write) access->value = access->size == 8 ? UINT64_MAX : (1ull << (access->size * 8)) - 1;
   atomic_fetch_add_explicit(&caller->region->stats.ended, 1, memory_order_relaxed);
@@ -41,7 +46,7 @@ static void stop_waiting(struct caller *caller) {
 }
 
 /* What an access that ends in the middle leaves on the channel for the next one. */
-static void leave_channel(struct caller *caller, struct channel *channel) {
+UNUSUAL static void leave_channel(struct caller *caller, struct channel *channel) {
   if (caller->stage == STAGE_RECEIVE) {
     channel->owed = MESSAGE_BYTES - caller->moved;
   } else if (caller->stage == STAGE_DRAIN) {
@@ -52,7 +57,7 @@ static void leave_channel(struct caller *caller, struct channel *channel) {
   channel_unlock(channel);
 }
 
-static void record_failure(struct caller *caller, enum failure reason, int error, bool first) {
+UNUSUAL static void record_failure(struct caller *caller, enum failure reason, int error, bool first) {
   const struct access *access = &caller->access;
   struct region *region = caller->region;
   struct caller_area *area = caller->area;
@@ -73,7 +78,7 @@ static void record_failure(struct caller *caller, enum failure reason, int error
 }
 
 /* An access met a failed channel: told once, then ended quietly where the policy is to go on. */
-static enum outcome report(struct caller *caller, enum failure reason, int error, bool first) {
+UNUSUAL static enum outcome report(struct caller *caller, enum failure reason, int error, bool first) {
   struct region *region = caller->region;
   if (!first && region->policy == POLICY_ALL_ONES) return finish_all_ones(caller);
   record_failure(caller, reason, error, first);
@@ -83,7 +88,7 @@ static enum outcome report(struct caller *caller, enum failure reason, int error
 }
 
 /* The peer broke the protocol or is gone: nothing more goes through this channel, so nothing stale comes out of it. */
-static enum outcome fail_channel(struct caller *caller, enum failure reason, int error) {
+UNUSUAL static enum outcome fail_channel(struct caller *caller, enum failure reason, int error) {
   struct channel *channel = caller->region->channel;
   stop_waiting(caller);
   channel->failure_errno = error;
@@ -94,7 +99,7 @@ static enum outcome fail_channel(struct caller *caller, enum failure reason, int
 }
 
 /* The region is gone: this access fails, the channel lives on for the other regions that share it. */
-static enum outcome fail_removed(struct caller *caller) {
+UNUSUAL static enum outcome fail_removed(struct caller *caller) {
   stop_waiting(caller);
   if (caller->stage != STAGE_LOCK) leave_channel(caller, caller->region->channel);
   record_failure(caller, FAILURE_REMOVED, 0, true);
@@ -103,7 +108,7 @@ static enum outcome fail_removed(struct caller *caller) {
 }
 
 /* A remover that has not seen the caller parked has set `removed` before: nobody else would free the channel. */
-static enum outcome park(struct caller *caller) {
+UNUSUAL static enum outcome park(struct caller *caller) {
   pthread_mutex_lock(&caller->dispatcher->lock);
   bool removed = atomic_load(&caller->region->removed);
   stop_waiting(caller);
@@ -115,7 +120,7 @@ static enum outcome park(struct caller *caller) {
 }
 
 /* Looks at why a wait ended. True: `*outcome` is what to return. False: go on. */
-static bool handle_stop(struct caller *caller, enum outcome *outcome) {
+UNUSUAL static bool handle_stop(struct caller *caller, enum outcome *outcome) {
   uint32_t bits = atomic_load(&caller->stop.word);
   if (bits & STOP_REMOVED) atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_REMOVED);
   if (bits & STOP_EXPIRED) atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_EXPIRED);
@@ -136,7 +141,7 @@ static bool handle_stop(struct caller *caller, enum outcome *outcome) {
 static void store64(uint8_t *to, uint64_t value) { memcpy(to, &value, sizeof value); }
 
 /* The v3 layout; every unused bit zero. */
-static void build_command(struct caller *caller) {
+STEP static void build_command(struct caller *caller) {
   const struct access *access = &caller->access;
   const struct region *region = caller->region;
   bool response = !(access->write && (region->flags & REGION_POSTED_WRITES));
@@ -164,7 +169,7 @@ static void start_waiting(struct caller *caller) {
 }
 
 /* With the channel locked: chooses the next stage, or ends the access. True: `*outcome` is what to return. */
-static bool enter_channel(struct caller *caller, enum outcome *outcome) {
+STEP static bool enter_channel(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   enum failure failure = atomic_load_explicit(&channel->failure, memory_order_relaxed);
   bool removed = atomic_load(&caller->region->removed);
@@ -181,7 +186,7 @@ static bool enter_channel(struct caller *caller, enum outcome *outcome) {
   return false;
 }
 
-static enum outcome complete(struct caller *caller) {
+STEP static enum outcome complete(struct caller *caller) {
   struct access *access = &caller->access;
   struct region_stats *stats = &caller->region->stats;
   stop_waiting(caller);
@@ -194,19 +199,19 @@ static enum outcome complete(struct caller *caller) {
   return finish(caller, OUTCOME_DONE);
 }
 
-static enum outcome complete_posted(struct caller *caller) {
+STEP static enum outcome complete_posted(struct caller *caller) {
   stop_waiting(caller);
   channel_unlock(caller->region->channel);
   atomic_fetch_add_explicit(&caller->region->stats.posted, 1, memory_order_relaxed);
   return finish(caller, OUTCOME_DONE);
 }
 
-static enum outcome fail_errno(struct caller *caller, int error) {
+UNUSUAL static enum outcome fail_errno(struct caller *caller, int error) {
   bool closed = error == EPIPE || error == ECONNRESET || error == ENOTCONN;
   return fail_channel(caller, closed ? FAILURE_PEER_CLOSED : FAILURE_IO, error);
 }
 
-static bool lock_step(struct caller *caller, enum outcome *outcome) {
+STEP static bool lock_step(struct caller *caller, enum outcome *outcome) {
   if (channel_lock(caller->region->channel, &caller->stop.word) != 0) return handle_stop(caller, outcome);
   return enter_channel(caller, outcome);
 }
@@ -217,7 +222,7 @@ static void begin_command(struct caller *caller) {
   caller->stage = STAGE_SEND;
 }
 
-static bool send_step(struct caller *caller, enum outcome *outcome) {
+STEP static bool send_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (caller->moved == 0) {
     begin_command(caller);
@@ -245,7 +250,7 @@ static bool send_step(struct caller *caller, enum outcome *outcome) {
 }
 
 /* Receives into `message`. True: `*outcome` is what to return. False: go on (look at `moved`). */
-static bool receive_bytes(struct caller *caller, enum outcome *outcome) {
+STEP static bool receive_bytes(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   uint32_t wanted = MESSAGE_BYTES - caller->moved;
   long rc = channel_receive(channel, &caller->stop.word, caller->message + caller->moved, wanted);
@@ -272,7 +277,7 @@ static bool drain_step(struct caller *caller, enum outcome *outcome) {
   return false;
 }
 
-static bool receive_step(struct caller *caller, enum outcome *outcome) {
+STEP static bool receive_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (receive_bytes(caller, outcome)) return true;
   if (caller->moved < MESSAGE_BYTES) return false;
@@ -281,7 +286,7 @@ static bool receive_step(struct caller *caller, enum outcome *outcome) {
   return true;
 }
 
-static enum outcome advance(struct caller *caller) {
+UNUSUAL static enum outcome advance(struct caller *caller) {
   enum outcome outcome = OUTCOME_DONE;
   bool ended = false;
   while (!ended) {
@@ -296,13 +301,24 @@ static enum outcome advance(struct caller *caller) {
   return outcome;
 }
 
+/* The way of an access that meets nothing unusual, straight on; `advance` takes it up from whatever stage it comes to. */
+static inline enum outcome usual(struct caller *caller) {
+  enum outcome outcome;
+  if (lock_step(caller, &outcome)) return outcome;
+  if (caller->stage != STAGE_SEND) return advance(caller);
+  if (send_step(caller, &outcome)) return outcome;
+  if (caller->stage != STAGE_RECEIVE) return advance(caller);
+  if (receive_step(caller, &outcome)) return outcome;
+  return advance(caller);
+}
+
 enum outcome caller_access(struct caller *caller, const struct access *access) {
   struct region *region = region_table_lookup(&caller->dispatcher->regions, access->space, access->write, access->address, access->size);
   if (region == NULL) return OUTCOME_UNHANDLED;
   caller->access = *access;
   caller->stage = STAGE_LOCK;
   atomic_store(&caller->region, region); /* before `removed` is looked at: a remover sees us or we see it */
-  return advance(caller);
+  return usual(caller);
 }
 
 void caller_region_removed(struct caller *caller, struct region *region) {

@@ -7,39 +7,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#ifndef __x86_64__
-#error "interruptible_syscall is written for x86-64"
-#endif
-
-extern const char ioregion_syscall_begin[], ioregion_syscall_end[], ioregion_syscall_stop[];
-
-__asm__(
-    ".pushsection .text\n"
-    ".hidden ioregion_syscall_begin\n.hidden ioregion_syscall_end\n.hidden ioregion_syscall_stop\n"
-    ".globl ioregion_syscall_begin\n.globl ioregion_syscall_end\n.globl ioregion_syscall_stop\n"
-    ".globl interruptible_syscall\n.hidden interruptible_syscall\n.type interruptible_syscall, @function\n"
-    "interruptible_syscall:\n"
-    "  .cfi_startproc\n"
-    "  mov %rdi, %r11\n"
-    "  mov %rsi, %rax\n"
-    "  mov %rdx, %rdi\n"
-    "  mov %rcx, %rsi\n"
-    "  mov %r8, %rdx\n"
-    "  mov %r9, %r10\n"
-    "  mov 8(%rsp), %r8\n"
-    "  mov 16(%rsp), %r9\n"
-    "ioregion_syscall_begin:\n"
-    "  cmpl $0, (%r11)\n"
-    "  jne ioregion_syscall_stop\n"
-    "  syscall\n"
-    "ioregion_syscall_end:\n"
-    "  ret\n"
-    "ioregion_syscall_stop:\n"
-    "  mov $-4, %rax\n" /* -EINTR */
-    "  ret\n"
-    "  .cfi_endproc\n"
-    "  .size interruptible_syscall, . - interruptible_syscall\n"
-    ".popsection\n");
+/* One for each place where interruptible_syscall was inlined; the linker knows where they begin and end. */
+extern const struct interruptible_range __start_ioregion_ranges[], __stop_ioregion_ranges[];
 
 /* A real-time signal that neither libc nor Node nor V8 uses. */
 static int stop_signal(void) { return SIGRTMIN + 5; }
@@ -60,12 +29,20 @@ static void defer(ucontext_t *context, int number) {
   syscall(SYS_tgkill, getpid(), own_tid, number);
 }
 
+/* The one that holds the instruction at `at`, or NULL. */
+static const struct interruptible_range *find_range(uintptr_t at) {
+  for (const struct interruptible_range *range = __start_ioregion_ranges; range < __stop_ioregion_ranges; range++)
+    if (at >= range->test && at < range->after) return range;
+  return NULL;
+}
+
 static void on_stop_signal(int number, siginfo_t *info, void *opaque) {
   (void)info;
   ucontext_t *context = opaque;
   greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
+  const struct interruptible_range *range = find_range((uintptr_t)*rip);
   deferred = false;
-  if (*rip >= (greg_t)ioregion_syscall_begin && *rip < (greg_t)ioregion_syscall_end) *rip = (greg_t)ioregion_syscall_stop;
+  if (range != NULL) *rip = (greg_t)range->stop;
   else if (context->uc_sigmask.__val[0] & ~own_mask) defer(context, number);
 }
 

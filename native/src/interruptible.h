@@ -26,8 +26,43 @@ struct stop_target {
   _Atomic int32_t tid; /* the thread that waits with this word; 0 before the first call */
 };
 
-/* The raw system call; returns -errno on failure, -EINTR at once where `word` is not 0. */
-long interruptible_syscall(const _Atomic uint32_t *word, long number, long a, long b, long c, long d, long e, long f);
+/* Addresses in the code: of the test of a stop word, behind the system call, and of what leaves it out. */
+struct interruptible_range {
+  uintptr_t test, after, stop;
+};
+
+#ifndef __x86_64__
+#error "interruptible_syscall is written for x86-64"
+#endif
+
+/*
+ * The raw system call; returns -errno on failure, -EINTR at once where `word` is not 0. Inlined: what follows a system
+ * call finds the processor's predictions of returns gone, so that each function to return from costs.
+ */
+static inline __attribute__((always_inline)) long interruptible_syscall(const _Atomic uint32_t *word, long number, long a,
+                                                                        long b, long c, long d, long e, long f) {
+  long result = number;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile(
+      "1: cmpl $0, %[word]\n"
+      "  jne 3f\n"
+      "  syscall\n"
+      "2:\n"
+      "  .subsection 1\n"
+      "3: mov $-4, %%rax\n" /* -EINTR */
+      "  jmp 2b\n"
+      "  .previous\n"
+      "  .pushsection ioregion_ranges, \"aw\"\n"
+      "  .balign 8\n"
+      "  .quad 1b, 2b, 3b\n"
+      "  .popsection\n"
+      : "+a"(result)
+      : [word] "m"(*word), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+}
 
 /* Makes the calling thread the one that stop_raise wakes. Cheap where it already is. */
 void stop_bind(struct stop_target *target);
