@@ -21,6 +21,8 @@ enum server_file { FILE_STREAM, FILE_PACKETS, FILE_PIPE };
 struct server_area {
   uint8_t commands[BATCH][MESSAGE_BYTES];
   uint8_t responses[BATCH][MESSAGE_BYTES];
+  uint32_t response_count; /* in: for the next exchange */
+  int32_t result;          /* out: of the last one */
 };
 
 struct server {

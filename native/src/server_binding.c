@@ -68,17 +68,15 @@ static napi_value server_area(napi_env env, napi_callback_info info) {
   return make_array_buffer(env, server->area, sizeof *server->area, release_shared, &server->shared);
 }
 
-static napi_value do_exchange(napi_env env, napi_callback_info info, bool wait) {
+/* Argument and result go through the area, which is shorter than values of Node-API. Each is looked at once. */
+static inline napi_value do_exchange(napi_env env, napi_callback_info info, bool wait) {
   struct server *server;
-  napi_value argument;
-  size_t count = 1;
-  uint32_t responses = 0;
-  if (napi_get_cb_info(env, info, &count, &argument, NULL, (void **)&server) != napi_ok) return NULL;
-  if (count < 1 || napi_get_value_uint32(env, argument, &responses) != napi_ok || responses > BATCH)
-    return throw_range(env, "responses must be 0 to 64");
-  if (server->read_fd < 0) return to_i32(env, EXCHANGE_STOPPED);
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&server) != napi_ok) return NULL;
+  uint32_t responses = *(const volatile uint32_t *)&server->area->response_count;
+  if (responses > BATCH) return throw_range(env, "responses must be 0 to 64");
   stop_bind(&server->stop);
-  return to_i32(env, server_exchange(server, responses, wait));
+  server->area->result = server->read_fd < 0 ? EXCHANGE_STOPPED : server_exchange(server, responses, wait);
+  return NULL;
 }
 
 static napi_value exchange_wait(napi_env env, napi_callback_info info) { return do_exchange(env, info, true); }

@@ -215,10 +215,10 @@ export interface DispatcherBinding {
   /** 128 bytes shared with JavaScript (struct caller_area in caller.h): request, value of a read, failure record. */
   callerArea(caller: CallerObject): ArrayBuffer;
   /**
-   * The function that makes the access described in the area and returns an AccessOutcome. Bound to its caller so that a
-   * call converts no argument.
+   * The function that makes the access described in the area and stores its AccessOutcome there. Bound to its caller, so
+   * that a call converts no argument and no result.
    */
-  accessFunction(caller: CallerObject): () => number;
+  accessFunction(caller: CallerObject): () => void;
   /** Goes on with an interrupted access. */
   resume(caller: CallerObject): number;
   /** Ends a failed access: 0 all ones / dropped, 1 retry. Returns an AccessOutcome. */
@@ -267,15 +267,15 @@ export interface ServerBinding {
   /** Both fds are duplicated. `group` may be null. `spinNs`: bounded spinning before blocking. */
   serverOpen(readFd: number, writeFd: number, group: OrderGroupObject | null, spinNs: number): ServerObject;
   serverId(server: ServerObject): number;
-  /** Commands: 64 x 32 bytes, then responses: 64 x 32 bytes. */
+  /** Commands: 64 x 32 bytes, then responses: 64 x 32 bytes, then two words for `exchangeFunction`. */
   serverArea(server: ServerObject): ArrayBuffer;
   /**
-   * The function that sends the first `responses` responses, then waits for commands (`wait`) or takes what is there.
-   * It returns the number received (1 to 64), 0 at end of file, or a negative code: -1 stopped, -2 a message of the
+   * The function that sends the first responses, as many as the first word behind them says (at most 64), then waits for
+   * commands (`wait`) or takes what is there. It stores in the second word the number received (1 to 64), 0 at end of file, or a negative code: -1 stopped, -2 a message of the
    * wrong length, -3 a socket error (errno in serverError), -4 nothing there, -5 (without `wait`) the file does not take
    * the responses: to be called again with the same number once it is writable.
    */
-  exchangeFunction(server: ServerObject, wait: boolean): (responses: number) => number;
+  exchangeFunction(server: ServerObject, wait: boolean): () => void;
   serverError(server: ServerObject): number;
   /**
    * Before carrying out the read that is command number `handled` of the last batch: declares the commands before it
@@ -395,8 +395,11 @@ export interface NativeBinding
 
 const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The loaded addon. IOREGION_ADDON names another build of it (the sanitizer run uses this). */
-export const native: NativeBinding = load();
+/**
+ * The loaded addon, copied: V8 would look its own object up as a dictionary at each call. IOREGION_ADDON names another build
+ * of it (the sanitizer run uses this).
+ */
+export const native: NativeBinding = { ...load() };
 
 // Node joins its Workers when the process exits; one that waits in a system call for a guest or a device would keep it.
 // The main thread: what node:worker_threads knows as well, and takes 10 ms of a cold start to load.

@@ -1,7 +1,15 @@
 /** Reads `struct caller_area` (native/src/caller.h): what a caller shares with JavaScript. */
 
 /** Word indexes of the request and result half. */
-export const AreaWord = { valueLow: 0, valueHigh: 1, addressLow: 2, addressHigh: 3, size: 4, flags: 5 } as const;
+export const AreaWord = {
+  valueLow: 0,
+  valueHigh: 1,
+  addressLow: 2,
+  addressHigh: 3,
+  size: 4,
+  flags: 5,
+  outcome: 6,
+} as const;
 
 /** The failure half, as plain data that a message can carry. */
 export interface FailureRecord {

@@ -33,13 +33,13 @@ export class LoopbackCaller {
   readonly id: number;
   readonly #object: CallerObject;
   readonly #words: Uint32Array;
-  readonly #access: () => number;
+  readonly #call: () => void;
 
   constructor(dispatcher: DispatcherObject) {
     this.#object = native.callerCreate(dispatcher);
     this.id = native.callerId(this.#object);
     this.#words = new Uint32Array(native.callerArea(this.#object));
-    this.#access = native.accessFunction(this.#object);
+    this.#call = native.accessFunction(this.#object);
   }
 
   /** High half of the value that an 8-byte read returned. */
@@ -94,6 +94,12 @@ export class LoopbackCaller {
   /** Ends the caller; a response that is still owed to it is dropped by the next user of the channel. */
   close(): void {
     native.callerRelease(this.#object);
+  }
+
+  /** Makes the access that the area describes. */
+  #access(): number {
+    this.#call();
+    return this.#words[AreaWord.outcome]!;
   }
 
   #prepare(flags: number, address: number, size: number, low: number, high: number): void {

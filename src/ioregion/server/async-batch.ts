@@ -3,9 +3,10 @@ import { readAnyAsync, writeAnyAsync } from '../access.js';
 import { AccessValue } from '../access-value.js';
 import type { AsyncRegisterDevice } from '../register-device.js';
 import { CommandKind, CommandView, encodeResponse, MESSAGE_SIZE, messageWords, WireFault } from '../wire/index.js';
-import { BATCH, type Barrier } from './batch.js';
+import type { Barrier } from './batch.js';
 import type { ServerCounters } from './counters.js';
 import type { DeviceMap } from './device-map.js';
+import { BATCH } from './exchange.js';
 
 const ALL_ONES = 0xffffffff;
 

@@ -5,9 +5,8 @@ import type { RegisterDevice } from '../register-device.js';
 import { CommandKind, CommandView, encodeResponse, MESSAGE_SIZE, messageWords, WireFault } from '../wire/index.js';
 import type { ServerCounters } from './counters.js';
 import type { DeviceMap } from './device-map.js';
+import { BATCH } from './exchange.js';
 
-/** Commands, and responses, in the area of native/src/server.c. */
-export const BATCH = 64;
 const ALL_ONES = 0xffffffff;
 
 /** Called before a read is carried out; false ends the server. */

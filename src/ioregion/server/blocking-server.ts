@@ -8,6 +8,7 @@ import { BatchHandler } from './batch.js';
 import { ServerCounters, type ServerStats } from './counters.js';
 import { DeviceMap, type ServedRegion } from './device-map.js';
 import { ExchangeResult, endOf, type ServerEnd } from './end.js';
+import { Exchange } from './exchange.js';
 
 export interface BlockingServerOptions {
   /** Commands come from here. Duplicated. */
@@ -29,7 +30,8 @@ export class BlockingServer {
   readonly #object: ServerObject;
   readonly #counters = new ServerCounters();
   readonly #handler: BatchHandler;
-  readonly #exchange: (responses: number) => number;
+  readonly #area: ArrayBuffer;
+  readonly #exchange: Exchange;
 
   constructor(options: BlockingServerOptions) {
     const group = options.group ?? null;
@@ -39,9 +41,10 @@ export class BlockingServer {
     this.#object = object;
     this.id = native.serverId(object);
     const barrier = group === null ? null : (handled: number) => native.barrier(object, handled);
-    this.#handler = new BatchHandler(native.serverArea(object), devices, this.#counters, barrier);
+    this.#area = native.serverArea(object);
+    this.#handler = new BatchHandler(this.#area, devices, this.#counters, barrier);
     this.#handler.onDeviceError = options.onDeviceError ?? null;
-    this.#exchange = native.exchangeFunction(object, true);
+    this.#exchange = new Exchange(object, this.#area, true);
   }
 
   get stats(): ServerStats {
@@ -74,7 +77,7 @@ export class BlockingServer {
     const handler = this.#handler;
     const exchange = this.#exchange;
     for (let responses = 0; ; ) {
-      const count = exchange(responses);
+      const count = exchange.run(responses);
       if (count === ExchangeResult.kicked) return null;
       if (count <= 0) return endOf(count, () => native.serverError(this.#object));
       responses = handler.handle(count);
@@ -90,7 +93,7 @@ export class BlockingServer {
 
   /** Answers what came before the faulty command, then gives up the connection: its framing cannot be trusted. */
   #refuse(responses: number): ServerEnd {
-    native.exchangeFunction(this.#object, false)(responses);
+    new Exchange(this.#object, this.#area, false).run(responses);
     return { reason: 'error', error: ProtocolError.of(this.#handler.fault) };
   }
 }

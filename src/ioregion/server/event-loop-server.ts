@@ -16,6 +16,7 @@ import { AsyncBatchHandler } from './async-batch.js';
 import { ServerCounters, type ServerStats } from './counters.js';
 import { DeviceMap, type ServedRegion } from './device-map.js';
 import { ExchangeResult, endOf, type ServerEnd } from './end.js';
+import { Exchange } from './exchange.js';
 
 export interface EventLoopServerOptions {
   /** Commands come from here. Duplicated. */
@@ -67,7 +68,7 @@ export class EventLoopServer {
   readonly #writeFd: Fd;
   readonly #counters = new ServerCounters();
   readonly #handler: AsyncBatchHandler;
-  readonly #exchange: (responses: number) => number;
+  readonly #exchange: Exchange;
   #settle: (end: ServerEnd) => void = () => {};
   /** While the peer does not take its responses. */
   #writable: FdWatch | null = null;
@@ -81,9 +82,10 @@ export class EventLoopServer {
     this.#writeFd = writeFd;
     const inGroup = options.group !== undefined && options.group !== null;
     const barrier = inGroup ? (handled: number) => native.barrierNow(object, handled) : null;
-    this.#handler = new AsyncBatchHandler(native.serverArea(object), devices, this.#counters, barrier);
+    const area = native.serverArea(object);
+    this.#handler = new AsyncBatchHandler(area, devices, this.#counters, barrier);
     this.#handler.onDeviceError = options.onDeviceError ?? null;
-    this.#exchange = native.exchangeFunction(object, false);
+    this.#exchange = new Exchange(object, area, false);
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -107,7 +109,7 @@ export class EventLoopServer {
 
   /** One exchange and what it brings. Returns the number of responses to send, null where the pump is to stop. */
   #handleBatch(responses: number): number | null {
-    const count = this.#closed ? ExchangeResult.nothing : this.#exchange(responses);
+    const count = this.#closed ? ExchangeResult.nothing : this.#exchange.run(responses);
     if (count === ExchangeResult.nothing) return null;
     if (count === ExchangeResult.blocked) {
       this.#sendLater(responses);
@@ -155,7 +157,7 @@ export class EventLoopServer {
 
   /** Answers what came before the faulty command, then gives up the connection: its framing cannot be trusted. */
   #refuse(responses: number): void {
-    this.#exchange(responses);
+    this.#exchange.run(responses);
     this.#finish({ reason: 'error', error: ProtocolError.of(this.#handler.fault) });
   }
 
