@@ -82,16 +82,23 @@ async function measure(command) {
   return { firstMs, bootMs, kernelMs: bootMs - firstMs, exitsPerSecond, ...boot.figures };
 }
 
+/** The order of a round: each is the first in its turn. */
+function rotated(all, by) {
+  const first = by % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const line = (one) => Object.entries(one).map(([key, value]) => `${key} ${Math.round(value)}`);
 
 spawnSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
 const samples = Object.fromEntries(Object.keys(VMMS).map((name) => [name, []]));
-for (let round = 0; round < Number(rounds); round++) {
-  for (const [name, command] of Object.entries(VMMS)) {
+/** Round 0 finds the machine cold, and is not recorded. */
+for (let round = 0; round <= Number(rounds); round++) {
+  for (const [name, command] of rotated(Object.entries(VMMS), round)) {
     const one = await measure(command);
-    samples[name].push(one);
-    console.log(`# round ${round + 1}: ${name} ${line(one).join(', ')}`);
+    if (round > 0) samples[name].push(one);
+    console.log(`# ${round > 0 ? `round ${round}` : 'warm-up'}: ${name} ${line(one).join(', ')}`);
   }
 }
 
