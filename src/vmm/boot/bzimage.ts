@@ -2,6 +2,7 @@
 import type { GuestMemory } from '../../memory/index.js';
 import { GuestMemoryTooSmallError, KernelFormatError } from '../errors.js';
 import { HIGH_MEMORY } from '../layout.js';
+import { type BootFile, loadPart } from './boot-file.js';
 import type { LoadedKernel } from './loaded-kernel.js';
 
 /** Offsets in the file; those of the setup header are the same in the boot parameters. */
@@ -36,35 +37,39 @@ const DEFAULT_SETUP_SECTORS = 4;
 /** Where the header may end at most. */
 const HEADER_LIMIT = 0x290;
 
-export function isBzImage(file: Uint8Array): boolean {
-  if (file.length < SetupHeader.end) return false;
-  const view = viewOf(file);
+export function isBzImage(head: Uint8Array): boolean {
+  if (head.length < SetupHeader.end) return false;
+  const view = viewOf(head);
   return view.getUint16(SetupHeader.bootFlag, true) === BOOT_FLAG && view.getUint32(SetupHeader.magic, true) === HDRS;
 }
 
-/** @throws KernelFormatError, GuestMemoryTooSmallError; `lowMemory` is the end of memory below the hole */
-export function loadBzImage(file: Uint8Array, memory: GuestMemory, lowMemory: number): LoadedKernel {
-  const view = viewOf(file);
+/**
+ * `head` is the start of the file, `lowMemory` the end of memory below the hole.
+ * @throws KernelFormatError, GuestMemoryTooSmallError, MachineFileError
+ */
+export function loadBzImage(file: BootFile, head: Uint8Array, memory: GuestMemory, lowMemory: number): LoadedKernel {
+  const view = viewOf(head);
   checkProtocol(view);
   const load = Number(view.getBigUint64(SetupHeader.prefAddress, true));
   const code = kernelCode(file, view);
-  const end = load + Math.max(view.getUint32(SetupHeader.initSize, true), code.length);
+  const length = file.length - code;
+  const end = load + Math.max(view.getUint32(SetupHeader.initSize, true), length);
   if (load < HIGH_MEMORY || load % 4096 !== 0)
     throw new KernelFormatError(`its load address is 0x${load.toString(16)}`);
   if (end > lowMemory) throw new GuestMemoryTooSmallError('the kernel', end, lowMemory);
-  memory.load(load, code);
+  loadPart(memory, load, file, code, length);
   return {
     protocol: 'linux64',
     entry: load + ENTRY_64,
     occupied: { start: load, end },
     initrdLimit: view.getUint32(SetupHeader.initrdMax, true),
     commandLineLimit: view.getUint32(SetupHeader.commandLineSize, true),
-    setupHeader: file.slice(SetupHeader.start, headerEnd(view)),
+    setupHeader: head.slice(SetupHeader.start, headerEnd(view)),
   };
 }
 
-function viewOf(file: Uint8Array): DataView {
-  return new DataView(file.buffer, file.byteOffset, file.byteLength);
+function viewOf(head: Uint8Array): DataView {
+  return new DataView(head.buffer, head.byteOffset, head.byteLength);
 }
 
 function checkProtocol(view: DataView): void {
@@ -77,11 +82,11 @@ function checkProtocol(view: DataView): void {
   }
 }
 
-/** What follows the real-mode part. */
-function kernelCode(file: Uint8Array, view: DataView): Uint8Array {
+/** Where what follows the real-mode part begins in the file. */
+function kernelCode({ length }: BootFile, view: DataView): number {
   const sectors = view.getUint8(SetupHeader.setupSectors) || DEFAULT_SETUP_SECTORS;
-  const code = file.subarray((sectors + 1) * SECTOR);
-  if (code.length <= ENTRY_64) throw new KernelFormatError(`the file is truncated: it has ${file.length} bytes`);
+  const code = (sectors + 1) * SECTOR;
+  if (length - code <= ENTRY_64) throw new KernelFormatError(`the file is truncated: it has ${length} bytes`);
   return code;
 }
 

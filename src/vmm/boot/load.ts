@@ -2,6 +2,7 @@
 import type { GuestMemory } from '../../memory/index.js';
 import { GuestMemoryTooSmallError, KernelFormatError, MachineOptionError } from '../errors.js';
 import { COMMAND_LINE_ROOM, LowMemory, type Range } from '../layout.js';
+import { type BootFile, loadPart, partOf } from './boot-file.js';
 import { bootParams } from './boot-params.js';
 import { isBzImage, loadBzImage } from './bzimage.js';
 import { isElf, loadElf } from './elf.js';
@@ -10,11 +11,13 @@ import { lowMemoryEnd, memoryMap } from './memory-map.js';
 import { startInfo } from './start-info.js';
 
 const PAGE = 4096;
+/** Enough to know a kernel by. */
+const HEAD_BYTES = 4096;
 
 export interface BootFiles {
-  /** The bytes of a bzImage or an ELF vmlinux. */
-  readonly kernel: Uint8Array;
-  readonly initrd: Uint8Array | null;
+  /** A bzImage or an ELF vmlinux. */
+  readonly kernel: BootFile;
+  readonly initrd: BootFile | null;
   readonly commandLine: string;
   /** Guest-physical address of the RSDP; null without ACPI. */
   readonly rsdp: number | null;
@@ -22,7 +25,7 @@ export interface BootFiles {
 
 /**
  * Writes all of it into zeroed guest memory of `memoryBytes` from address 0 around the hole.
- * @throws KernelFormatError, GuestMemoryTooSmallError, MachineOptionError
+ * @throws KernelFormatError, GuestMemoryTooSmallError, MachineOptionError, MachineFileError
  */
 export function loadBootFiles(memory: GuestMemory, memoryBytes: number, files: BootFiles): LoadedKernel {
   const low = lowMemoryEnd(memoryBytes);
@@ -35,26 +38,27 @@ export function loadBootFiles(memory: GuestMemory, memoryBytes: number, files: B
   return loaded;
 }
 
-function loadKernel(kernel: Uint8Array, memory: GuestMemory, low: number): LoadedKernel {
-  if (isBzImage(kernel)) return loadBzImage(kernel, memory, low);
-  if (isElf(kernel)) return loadElf(kernel, memory, low);
-  throw new KernelFormatError(`it is neither a bzImage nor an ELF file${guess(kernel)}`);
+function loadKernel(kernel: BootFile, memory: GuestMemory, low: number): LoadedKernel {
+  const head = partOf(kernel, 0, HEAD_BYTES);
+  if (isBzImage(head)) return loadBzImage(kernel, head, memory, low);
+  if (isElf(head)) return loadElf(kernel, head, memory, low);
+  throw new KernelFormatError(`it is neither a bzImage nor an ELF file${guess(head)}`);
 }
 
-function guess(file: Uint8Array): string {
-  if (file[0] === 0x1f && file[1] === 0x8b) return ' but gzip data: unpack it first';
-  if (file.length === 0) return ': it is empty';
+function guess(head: Uint8Array): string {
+  if (head[0] === 0x1f && head[1] === 0x8b) return ' but gzip data: unpack it first';
+  if (head.length === 0) return ': it is empty';
   return '';
 }
 
 /** As high as it may be, out of the way of what the kernel does first. */
-function loadInitrd(initrd: Uint8Array, memory: GuestMemory, low: number, kernel: LoadedKernel): Range {
+function loadInitrd(initrd: BootFile, memory: GuestMemory, low: number, kernel: LoadedKernel): Range {
   const top = Math.min(low, kernel.initrdLimit + 1);
   const start = Math.floor((top - initrd.length) / PAGE) * PAGE;
   if (start < kernel.occupied.end) {
     throw new GuestMemoryTooSmallError('kernel and initrd', kernel.occupied.end + initrd.length + PAGE, top);
   }
-  memory.load(start, initrd);
+  loadPart(memory, start, initrd, 0, initrd.length);
   return { start, end: start + initrd.length };
 }
 

@@ -1,15 +1,12 @@
 /** The ELF note with the PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY). */
-import type { Segment } from './elf.js';
-
-const NOTE_SEGMENT = 4;
 const HEAD_BYTES = 12;
 const PHYS32_ENTRY = 18;
 const NAME = 'Xen\0';
 
-/** The guest-physical entry point; null where no note has one. */
-export function findPvhEntry(segments: readonly Segment[]): number | null {
-  for (const { type, bytes } of segments) {
-    const entry = type === NOTE_SEGMENT ? findInNotes(bytes) : null;
+/** The guest-physical entry point; null where no segment of notes has one. */
+export function findPvhEntry(segments: readonly Uint8Array[]): number | null {
+  for (const bytes of segments) {
+    const entry = findInNotes(bytes);
     if (entry !== null) return entry;
   }
   return null;

@@ -1,12 +1,69 @@
-/** The files a machine boots from, read whole. */
-import { readFileSync } from 'node:fs';
+/** The files a machine boots from. */
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { BootBytes, type BootFile } from '../boot/index.js';
 import { MachineFileError } from '../errors.js';
 
-/** @throws MachineFileError; `what` names the file's role in its message */
-export function readBootFile(what: string, path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new MachineFileError(what, path, error);
+/** The most that one call reads, in bytes. */
+const MAX_READ = 2 ** 30;
+
+/** What names the file in messages: its role, and where it is. */
+interface Named {
+  readonly what: string;
+  readonly path: string;
+}
+
+class FileOnDisk implements BootFile {
+  readonly length: number;
+  readonly #fd: number;
+  readonly #named: Named;
+
+  constructor(fd: number, length: number, named: Named) {
+    this.#fd = fd;
+    this.length = length;
+    this.#named = named;
   }
+
+  read(offset: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length; ) {
+      const count = this.#readSome(into, done, offset + done);
+      if (count === 0) throw failed(this.#named, new Error('it became shorter'));
+      done += count;
+    }
+  }
+
+  #readSome(into: Uint8Array, at: number, offset: number): number {
+    try {
+      return readSync(this.#fd, into, at, Math.min(into.length - at, MAX_READ), offset);
+    } catch (error) {
+      throw failed(this.#named, error);
+    }
+  }
+}
+
+/** Calls `use` with the file, which is open meanwhile. A pipe is read whole first. @throws MachineFileError, and what `use` throws */
+export function withBootFile<T>(what: string, path: string, use: (file: BootFile) => T): T {
+  const named = { what, path };
+  const fd = attempt(named, () => openSync(path, 'r'));
+  try {
+    return use(attempt(named, () => bootFileOf(fd, named)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function bootFileOf(fd: number, named: Named): BootFile {
+  const stat = fstatSync(fd);
+  return stat.isFile() ? new FileOnDisk(fd, stat.size, named) : new BootBytes(readFileSync(fd));
+}
+
+function attempt<T>(named: Named, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw failed(named, error);
+  }
+}
+
+function failed({ what, path }: Named, cause: unknown): MachineFileError {
+  return new MachineFileError(what, path, cause);
 }

@@ -5,13 +5,13 @@ import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
 import { loadAcpi } from '../acpi/tables.js';
 import type { BoardOptions } from '../board/board.js';
 import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
-import { type LoadedKernel, loadBootFiles } from '../boot/index.js';
+import { type BootFile, type LoadedKernel, loadBootFiles } from '../boot/index.js';
 import { gsiLine } from '../devices/irq-line.js';
 import { PowerManagement } from '../devices/power-management.js';
 import { SerialPort } from '../devices/serial/index.js';
 import { MachineOptionError } from '../errors.js';
 import { Gsi, IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from '../layout.js';
-import { readBootFile } from './boot-files.js';
+import { withBootFile } from './boot-files.js';
 import type { CheckedDescription } from './description.js';
 
 export interface Hardware {
@@ -66,14 +66,11 @@ export function buildHardware(
 function load(description: CheckedDescription, memory: GuestMemory): LoadedKernel {
   const { kernel, initrd, commandLine, memory: bytes, cpus, serial } = description;
   if (kernel === null) throw new MachineOptionError('a machine that was restored without a kernel cannot start anew');
-  const files = {
-    kernel: readBootFile('kernel', kernel),
-    initrd: initrd === null ? null : readBootFile('initrd', initrd),
-  };
-  return loadBootFiles(memory, bytes, {
-    ...files,
-    commandLine,
-    rsdp: loadAcpi(memory, { cpus, serial: serial !== null }),
+  const rsdp = loadAcpi(memory, { cpus, serial: serial !== null });
+  return withBootFile('kernel', kernel, (file) => {
+    const loadWith = (ramdisk: BootFile | null): LoadedKernel =>
+      loadBootFiles(memory, bytes, { kernel: file, initrd: ramdisk, commandLine, rsdp });
+    return initrd === null ? loadWith(null) : withBootFile('initrd', initrd, loadWith);
   });
 }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { GuestMemory } from 'ioregion/memory';
 import { IoregionError } from 'ioregion/native';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type BootFiles, loadBootFiles, memoryMap } from '#dist/src/vmm/boot/index.js';
+import { BootBytes, type BootFiles, loadBootFiles, memoryMap } from '#dist/src/vmm/boot/index.js';
 import { bzImage, elf } from './kernel-files.js';
 
 const MIB = 2 ** 20;
@@ -13,12 +13,17 @@ afterEach(() => {
   for (const memory of open.splice(0)) memory.close();
 });
 
-function load(files: Partial<BootFiles>, bytes = 64 * MIB) {
+interface Files extends Partial<Omit<BootFiles, 'kernel' | 'initrd'>> {
+  readonly kernel?: Uint8Array;
+  readonly initrd?: Uint8Array;
+}
+
+function load({ kernel = bzImage(), initrd, ...files }: Files, bytes = 64 * MIB) {
   const memory = GuestMemory.create(bytes, { backing: 'anonymous' });
   open.push(memory);
   const loaded = loadBootFiles(memory, bytes, {
-    kernel: bzImage(),
-    initrd: null,
+    kernel: new BootBytes(kernel),
+    initrd: initrd === undefined ? null : new BootBytes(initrd),
     commandLine: 'quiet',
     rsdp: null,
     ...files,
@@ -156,7 +161,7 @@ describe('what is no kernel', () => {
         for (const [at, byte] of changes) if (at < kernel.length) kernel[at] = byte;
         const memory = GuestMemory.create(32 * MIB, { backing: 'anonymous' });
         try {
-          const files = { kernel, initrd: null, commandLine: '', rsdp: null };
+          const files = { kernel: new BootBytes(kernel), initrd: null, commandLine: '', rsdp: null };
           expect(codes).toContain(codeOf(() => loadBootFiles(memory, 32 * MIB, files)));
         } finally {
           memory.close();
