@@ -7,8 +7,6 @@ import { notifConfigData } from './notify-window.js';
 
 type CommonHandlers = Required<Handlers<typeof commonTable>>;
 
-export const commonBlock = new RegisterBlock(commonTable);
-
 /** Registers of queues are those of the queue that QUEUE_SELECT names. */
 export function createCommonWindow(core: TransportCore): RegisterBlockDevice<typeof commonTable> {
   const selected = (): QueueRegisters | undefined => {
@@ -18,7 +16,7 @@ export function createCommonWindow(core: TransportCore): RegisterBlockDevice<typ
   };
   const featureWindow = (register: 'DEVICE_FEATURE_SELECT' | 'DRIVER_FEATURE_SELECT') =>
     device.register(register).value;
-  const device: RegisterBlockDevice<typeof commonTable> = commonBlock.create({
+  const device: RegisterBlockDevice<typeof commonTable> = new RegisterBlock(commonTable).create({
     onRead: { ...deviceReads(core, featureWindow), ...queueReads(core, selected) },
     onWrite: { ...deviceWrites(core, featureWindow), ...queueWrites(core, selected) },
   });

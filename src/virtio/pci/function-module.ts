@@ -9,7 +9,6 @@ import { GuestMemory, type SharedMemory } from '../../memory/index.js';
 import {
   type DeviceControl,
   HandOverControl,
-  LocalControl,
   mapStarting,
   type Starting,
   stderrLog,
@@ -96,6 +95,8 @@ async function openControl(options: FunctionModuleOptions, context: DeviceContex
   const memory = sharedMemoryOf(options.memory, context);
   const log = options.log === undefined ? {} : { log: stderrLog() };
   const loaded = await loadDevice<VirtioDevice>(device, context);
+  // Rings are looked at on the threads of devices, as a rule: others need not load what does.
+  const { LocalControl } = await import('../control/local-control.js');
   return new LocalControl({
     ...ringFeatures(options),
     ...log,

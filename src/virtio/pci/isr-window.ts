@@ -22,8 +22,6 @@ export const isrTable = {
   ],
 } as const satisfies RegisterTable;
 
-export const isrBlock = new RegisterBlock(isrTable);
-
 export function createIsrWindow(interrupts: InterruptController): RegisterBlockDevice<typeof isrTable> {
-  return isrBlock.create({ onRead: { ISR_STATUS: () => interrupts.takeIsr() } });
+  return new RegisterBlock(isrTable).create({ onRead: { ISR_STATUS: () => interrupts.takeIsr() } });
 }

@@ -6,8 +6,6 @@ import { legacyTable } from './legacy-table.js';
 
 type LegacyHandlers = Required<Handlers<typeof legacyTable>>;
 
-export const legacyBlock = new RegisterBlock(legacyTable);
-
 export class LegacyWindow implements RegisterDevice {
   readonly header: RegisterBlockDevice<typeof legacyTable>;
   readonly #core: TransportCore;
@@ -15,7 +13,10 @@ export class LegacyWindow implements RegisterDevice {
   constructor(core: TransportCore) {
     this.#core = core;
     const selected = () => core.queues.get(this.header.register('QUEUE_SELECT').value);
-    this.header = legacyBlock.create({ onRead: reads(core, selected), onWrite: writes(core, selected) });
+    this.header = new RegisterBlock(legacyTable).create({
+      onRead: reads(core, selected),
+      onWrite: writes(core, selected),
+    });
   }
 
   read(offset: number, size: number): number {
