@@ -15,18 +15,14 @@ const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3'
 const RESULT = '/root/boot.json';
 const SECONDS = 1200;
 const GUEST = fileURLToPath(new URL('../build/boot-guest', import.meta.url));
-/** Port accesses that no device takes, between two letters on the serial port. */
+/** Port accesses that no device takes, after each letter on the serial port. */
 const EXITS = 20_000;
+const LETTERS = [0x61, 0x62, 0x63];
 const SERIAL = 0x3f8;
 const NOBODY = 0xe0;
 
 async function exitKernel() {
-  const ops = [
-    pioWrite(SERIAL, 1, 0x61),
-    pioRead(NOBODY, 4, { count: EXITS }),
-    pioWrite(SERIAL, 1, 0x62),
-    pioWrite(SERIAL, 1, 0x0a),
-  ];
+  const ops = LETTERS.flatMap((letter) => [pioWrite(SERIAL, 1, letter), pioRead(NOBODY, 4, { count: EXITS })]);
   const prepare = (memory) => writeOplist(memory, LAYOUT.GUEST_FREE, ops);
   return await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: LAYOUT.GUEST_FREE });
 }
