@@ -86,6 +86,7 @@ export class DeviceSide implements Disposable {
   }
 }
 
+/** What it sees of a round fits in 31 bits, which `| 0` tells the compiler. */
 function serve(queue: QueueEngine): number {
   const { batch } = queue;
   let seen = 0;
@@ -94,7 +95,7 @@ function serve(queue: QueueEngine): number {
       const chain = batch[i]!;
       const { readable, writable, head } = chain;
       const written = writable.byteLength;
-      seen += head + readable.byteLength + written + readable.segmentCount + writable.segmentCount;
+      seen = (seen + head + readable.byteLength + written + readable.segmentCount + writable.segmentCount) | 0;
       chain.complete(written);
     }
     queue.flush();

@@ -25,9 +25,10 @@ export class SplitReadAhead {
   declare private readonly heads: Int8Array;
   declare private readonly memory: MemoryMap;
   declare private readonly line: readonly QueueChain[];
-  private readonly size: number;
-  private readonly mask: number;
-  private readonly longestTable: number;
+  // Made as integers: a field that was undefined once is asked, at each use, whether it is one.
+  private readonly size: number = 0;
+  private readonly mask: number = 0;
+  private readonly longestTable: number = 0;
   declare readonly unread: UnreadChain;
 
   constructor(availRing: Uint16Array, ring: SplitRing, line: readonly QueueChain[], memory: MemoryMap) {
@@ -61,11 +62,13 @@ export class SplitReadAhead {
     const recentHigh = window[0]!;
     const recentLow = window[1]!;
     const recentLast = window[2]!;
+    const most = wanted | 0;
+    const from = next | 0;
     let stop = 0;
     let count = 0;
-    each: while (count < wanted) {
+    each: while (count < most) {
       const chain = line[count]!;
-      const head = availRing[(next + count) & mask]!;
+      const head = availRing[((from + count) | 0) & mask]!;
       if (heads[head] !== 0) {
         unread.at = head;
         stop = -1;
@@ -115,7 +118,7 @@ export class SplitReadAhead {
           readable.segmentCount = (to - start) >> 2;
         }
         const sum = (byteLength + length) | 0;
-        if (sum >>> 0 < length >>> 0 || to === limit) break;
+        if (sum >>> 0 < length >>> 0) break;
         byteLength = sum;
         segments[to] = offset;
         segments[to | 1] = length;
@@ -134,11 +137,16 @@ export class SplitReadAhead {
         }
         const index = control >>> 16;
         at = (first + (index << 2)) | 0;
-        if (index >= entries) break;
+        if (index >= entries) {
+          // Nobody asks for them, so they need no place up to here.
+          offset = high = length = control = 0;
+          break;
+        }
         offset = ((words[at]! | 0) - recentLow) | 0;
         high = words[at | 1]! | 0;
         length = words[at | 2]! | 0;
         control = words[at | 3]! | 0;
+        if (to === limit) break;
       }
       unread.chain = chain;
       unread.words = words;
