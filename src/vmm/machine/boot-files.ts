@@ -40,7 +40,7 @@ class FileOnDisk implements BootFile {
   }
 }
 
-/** Calls `use` with the file, which is open meanwhile. A pipe is read whole first. @throws MachineFileError, and what `use` throws */
+/** Calls `use` with the file, which is open meanwhile. What has no size, as a pipe, is read whole first. @throws MachineFileError, and what `use` throws */
 export function withBootFile<T>(what: string, path: string, use: (file: BootFile) => T): T {
   const named = { what, path };
   const fd = attempt(named, () => openSync(path, 'r'));
@@ -53,7 +53,7 @@ export function withBootFile<T>(what: string, path: string, use: (file: BootFile
 
 function bootFileOf(fd: number, named: Named): BootFile {
   const stat = fstatSync(fd);
-  return stat.isFile() ? new FileOnDisk(fd, stat.size, named) : new BootBytes(readFileSync(fd));
+  return stat.isFile() && stat.size > 0 ? new FileOnDisk(fd, stat.size, named) : new BootBytes(readFileSync(fd));
 }
 
 function attempt<T>(named: Named, action: () => T): T {
