@@ -1,5 +1,6 @@
 #include "caller.h"
 
+#include "channel_io.h"
 #include "dispatcher.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 /* Kept out of the way of an access that goes well, whose code is cold enough after each system call. */
 #define UNUSUAL __attribute__((cold, noinline))
 /* Part of `usual` below, and once more of `advance`. */
-#define STEP __attribute__((always_inline)) inline
+#define STEP inline __attribute__((always_inline))
 
 int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   memset(caller, 0, sizeof *caller);
@@ -25,7 +26,7 @@ int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
 }
 
 /* Forgets the access. Its region stays alive until now because the channel is the region's. */
-STEP static enum outcome finish(struct caller *caller, enum outcome outcome) {
+static STEP enum outcome finish(struct caller *caller, enum outcome outcome) {
   struct region *region = atomic_load_explicit(&caller->region, memory_order_relaxed);
   atomic_store_explicit(&caller->region, NULL, memory_order_release); /* seen late, it costs a needless wake-up */
   caller->stage = STAGE_IDLE;
@@ -34,7 +35,7 @@ STEP static enum outcome finish(struct caller *caller, enum outcome outcome) {
 }
 
 /* The value a bus without a device returns. */
-UNUSUAL static enum outcome finish_all_ones(struct caller *caller) {
+static UNUSUAL enum outcome finish_all_ones(struct caller *caller) {
   struct access *access = &caller->access;
   if (!access->write) access->value = access->size == 8 ? UINT64_MAX : (1ull << (access->size * 8)) - 1;
   atomic_fetch_add_explicit(&caller->region->stats.ended, 1, memory_order_relaxed);
@@ -46,7 +47,7 @@ static void stop_waiting(struct caller *caller) {
 }
 
 /* What an access that ends in the middle leaves on the channel for the next one. */
-UNUSUAL static void leave_channel(struct caller *caller, struct channel *channel) {
+static UNUSUAL void leave_channel(struct caller *caller, struct channel *channel) {
   if (caller->stage == STAGE_RECEIVE) {
     channel->owed = MESSAGE_BYTES - caller->moved;
   } else if (caller->stage == STAGE_DRAIN) {
@@ -57,7 +58,7 @@ UNUSUAL static void leave_channel(struct caller *caller, struct channel *channel
   channel_unlock(channel);
 }
 
-UNUSUAL static void record_failure(struct caller *caller, enum failure reason, int error, bool first) {
+static UNUSUAL void record_failure(struct caller *caller, enum failure reason, int error, bool first) {
   const struct access *access = &caller->access;
   struct region *region = caller->region;
   struct caller_area *area = caller->area;
@@ -78,7 +79,7 @@ UNUSUAL static void record_failure(struct caller *caller, enum failure reason, i
 }
 
 /* An access met a failed channel: told once, then ended quietly where the policy is to go on. */
-UNUSUAL static enum outcome report(struct caller *caller, enum failure reason, int error, bool first) {
+static UNUSUAL enum outcome report(struct caller *caller, enum failure reason, int error, bool first) {
   struct region *region = caller->region;
   if (!first && region->policy == POLICY_ALL_ONES) return finish_all_ones(caller);
   record_failure(caller, reason, error, first);
@@ -88,7 +89,7 @@ UNUSUAL static enum outcome report(struct caller *caller, enum failure reason, i
 }
 
 /* The peer broke the protocol or is gone: nothing more goes through this channel, so nothing stale comes out of it. */
-UNUSUAL static enum outcome fail_channel(struct caller *caller, enum failure reason, int error) {
+static UNUSUAL enum outcome fail_channel(struct caller *caller, enum failure reason, int error) {
   struct channel *channel = caller->region->channel;
   stop_waiting(caller);
   channel->failure_errno = error;
@@ -99,7 +100,7 @@ UNUSUAL static enum outcome fail_channel(struct caller *caller, enum failure rea
 }
 
 /* The region is gone: this access fails, the channel lives on for the other regions that share it. */
-UNUSUAL static enum outcome fail_removed(struct caller *caller) {
+static UNUSUAL enum outcome fail_removed(struct caller *caller) {
   stop_waiting(caller);
   if (caller->stage != STAGE_LOCK) leave_channel(caller, caller->region->channel);
   record_failure(caller, FAILURE_REMOVED, 0, true);
@@ -108,7 +109,7 @@ UNUSUAL static enum outcome fail_removed(struct caller *caller) {
 }
 
 /* A remover that has not seen the caller parked has set `removed` before: nobody else would free the channel. */
-UNUSUAL static enum outcome park(struct caller *caller) {
+static UNUSUAL enum outcome park(struct caller *caller) {
   pthread_mutex_lock(&caller->dispatcher->lock);
   bool removed = atomic_load(&caller->region->removed);
   stop_waiting(caller);
@@ -120,7 +121,7 @@ UNUSUAL static enum outcome park(struct caller *caller) {
 }
 
 /* Looks at why a wait ended. True: `*outcome` is what to return. False: go on. */
-UNUSUAL static bool handle_stop(struct caller *caller, enum outcome *outcome) {
+static UNUSUAL bool handle_stop(struct caller *caller, enum outcome *outcome) {
   uint32_t bits = atomic_load(&caller->stop.word);
   if (bits & STOP_REMOVED) atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_REMOVED);
   if (bits & STOP_EXPIRED) atomic_fetch_and(&caller->stop.word, ~(uint32_t)STOP_EXPIRED);
@@ -141,7 +142,7 @@ UNUSUAL static bool handle_stop(struct caller *caller, enum outcome *outcome) {
 static void store64(uint8_t *to, uint64_t value) { memcpy(to, &value, sizeof value); }
 
 /* The v3 layout; every unused bit zero. */
-STEP static void build_command(struct caller *caller) {
+static STEP void build_command(struct caller *caller) {
   const struct access *access = &caller->access;
   const struct region *region = caller->region;
   bool response = !(access->write && (region->flags & REGION_POSTED_WRITES));
@@ -169,7 +170,7 @@ static void start_waiting(struct caller *caller) {
 }
 
 /* With the channel locked: chooses the next stage, or ends the access. True: `*outcome` is what to return. */
-STEP static bool enter_channel(struct caller *caller, enum outcome *outcome) {
+static STEP bool enter_channel(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   enum failure failure = atomic_load_explicit(&channel->failure, memory_order_relaxed);
   bool removed = atomic_load(&caller->region->removed);
@@ -186,7 +187,12 @@ STEP static bool enter_channel(struct caller *caller, enum outcome *outcome) {
   return false;
 }
 
-STEP static enum outcome complete(struct caller *caller) {
+/* With the channel locked: nobody else counts the accesses of its regions meanwhile. */
+static STEP void count(_Atomic uint64_t *counter) {
+  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static STEP enum outcome complete(struct caller *caller) {
   struct access *access = &caller->access;
   struct region_stats *stats = &caller->region->stats;
   stop_waiting(caller);
@@ -194,24 +200,24 @@ STEP static enum outcome complete(struct caller *caller) {
     memcpy(&access->value, caller->message, sizeof access->value);
     if (access->size < 8) access->value &= (1ull << (access->size * 8)) - 1;
   }
+  count(access->write ? &stats->writes : &stats->reads);
   channel_unlock(caller->region->channel);
-  atomic_fetch_add_explicit(access->write ? &stats->writes : &stats->reads, 1, memory_order_relaxed);
   return finish(caller, OUTCOME_DONE);
 }
 
-STEP static enum outcome complete_posted(struct caller *caller) {
+static STEP enum outcome complete_posted(struct caller *caller) {
   stop_waiting(caller);
+  count(&caller->region->stats.posted);
   channel_unlock(caller->region->channel);
-  atomic_fetch_add_explicit(&caller->region->stats.posted, 1, memory_order_relaxed);
   return finish(caller, OUTCOME_DONE);
 }
 
-UNUSUAL static enum outcome fail_errno(struct caller *caller, int error) {
+static UNUSUAL enum outcome fail_errno(struct caller *caller, int error) {
   bool closed = error == EPIPE || error == ECONNRESET || error == ENOTCONN;
   return fail_channel(caller, closed ? FAILURE_PEER_CLOSED : FAILURE_IO, error);
 }
 
-STEP static bool lock_step(struct caller *caller, enum outcome *outcome) {
+static STEP bool lock_step(struct caller *caller, enum outcome *outcome) {
   if (channel_lock(caller->region->channel, &caller->stop.word) != 0) return handle_stop(caller, outcome);
   return enter_channel(caller, outcome);
 }
@@ -222,7 +228,7 @@ static void begin_command(struct caller *caller) {
   caller->stage = STAGE_SEND;
 }
 
-STEP static bool send_step(struct caller *caller, enum outcome *outcome) {
+static STEP bool send_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (caller->moved == 0) {
     begin_command(caller);
@@ -250,7 +256,7 @@ STEP static bool send_step(struct caller *caller, enum outcome *outcome) {
 }
 
 /* Receives into `message`. True: `*outcome` is what to return. False: go on (look at `moved`). */
-STEP static bool receive_bytes(struct caller *caller, enum outcome *outcome) {
+static STEP bool receive_bytes(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   uint32_t wanted = MESSAGE_BYTES - caller->moved;
   long rc = channel_receive(channel, &caller->stop.word, caller->message + caller->moved, wanted);
@@ -277,7 +283,7 @@ static bool drain_step(struct caller *caller, enum outcome *outcome) {
   return false;
 }
 
-STEP static bool receive_step(struct caller *caller, enum outcome *outcome) {
+static STEP bool receive_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   if (receive_bytes(caller, outcome)) return true;
   if (caller->moved < MESSAGE_BYTES) return false;
@@ -286,7 +292,7 @@ STEP static bool receive_step(struct caller *caller, enum outcome *outcome) {
   return true;
 }
 
-UNUSUAL static enum outcome advance(struct caller *caller) {
+static UNUSUAL enum outcome advance(struct caller *caller) {
   enum outcome outcome = OUTCOME_DONE;
   bool ended = false;
   while (!ended) {

@@ -186,33 +186,10 @@ void channel_unlock(struct channel *channel) {
   if (atomic_exchange(&channel->lock, 0) == 2) syscall(SYS_futex, &channel->lock, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* The file is O_NONBLOCK (somebody may set it at any time): wait as a blocking one would. */
-static long wait_ready(const struct endpoint *end, const _Atomic uint32_t *word, short events) {
+long channel_wait_ready(const struct endpoint *end, const _Atomic uint32_t *word, short events) {
   struct pollfd entry = {.fd = end->fd, .events = events};
   long rc = interruptible_syscall(word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
   return rc < 0 ? rc : 1;
-}
-
-long channel_send(struct channel *channel, const _Atomic uint32_t *word, const uint8_t *data, uint32_t length) {
-  const struct endpoint *end = &channel->commands;
-  for (;;) {
-    long rc = end->kind == FILE_OTHER
-                  ? interruptible_syscall(word, SYS_write, end->fd, (long)data, length, 0, 0, 0)
-                  : interruptible_syscall(word, SYS_sendto, end->fd, (long)data, length, MSG_NOSIGNAL, 0, 0);
-    if (rc != -EAGAIN) return rc;
-    if ((rc = wait_ready(end, word, POLLOUT)) < 0) return rc;
-  }
-}
-
-long channel_receive(struct channel *channel, const _Atomic uint32_t *word, uint8_t *data, uint32_t length) {
-  const struct endpoint *end = &channel->responses;
-  int flags = end->kind == FILE_PACKET_SOCKET ? MSG_TRUNC : 0; /* a longer packet shows its real length */
-  for (;;) {
-    long rc = end->kind == FILE_OTHER ? interruptible_syscall(word, SYS_read, end->fd, (long)data, length, 0, 0, 0)
-                                      : interruptible_syscall(word, SYS_recvfrom, end->fd, (long)data, length, flags, 0, 0);
-    if (rc != -EAGAIN) return rc;
-    if ((rc = wait_ready(end, word, POLLIN)) < 0) return rc;
-  }
 }
 
 bool channel_has_unread(const struct channel *channel) {

@@ -15,12 +15,12 @@
 #define SPIN_RETRY 256
 
 /* Part of the exchange whose one command is answered before the next comes; the rest is out of its way. */
-#define STEP __attribute__((always_inline)) inline
+#define STEP inline __attribute__((always_inline))
 #define APART __attribute__((noinline))
 
 /* ---- moving bytes */
 
-STEP static long raw_write(struct server *server, const uint8_t *data, size_t length, bool wait) {
+static STEP long raw_write(struct server *server, const uint8_t *data, size_t length, bool wait) {
   const _Atomic uint32_t *word = &server->stop.word;
   int flags = MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT);
   if (server->writes == FILE_PIPE) return interruptible_syscall(word, SYS_write, server->write_fd, (long)data, (long)length, 0, 0, 0);
@@ -28,7 +28,7 @@ STEP static long raw_write(struct server *server, const uint8_t *data, size_t le
 }
 
 /* Blocks until the file is ready although it may be O_NONBLOCK. 0, or -EINTR. */
-APART static long wait_for(struct server *server, int fd, short events) {
+static APART long wait_for(struct server *server, int fd, short events) {
   struct pollfd entry = {.fd = fd, .events = events};
   long rc = interruptible_syscall(&server->stop.word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
   return rc < 0 ? rc : 0;
@@ -41,7 +41,7 @@ bool server_take_kick(struct server *server) {
 }
 
 /* True: go on. False: `*result` is what exchange returns. */
-APART static bool classify(struct server *server, long rc, int32_t *result) {
+static APART bool classify(struct server *server, long rc, int32_t *result) {
   if (rc == -EINTR) {
     *result = EXCHANGE_STOPPED;
     return server_take_kick(server);
@@ -55,7 +55,7 @@ APART static bool classify(struct server *server, long rc, int32_t *result) {
  * Packets keep their bounds, everything else goes out in one piece. Where the file is full and `wait` is not set, the
  * next call goes on with the rest (pipes: only where O_NONBLOCK is set).
  */
-STEP static bool send_responses(struct server *server, uint32_t count, bool wait, int32_t *result) {
+static STEP bool send_responses(struct server *server, uint32_t count, bool wait, int32_t *result) {
   size_t total = (size_t)count * MESSAGE_BYTES;
   while (server->sent < total) {
     size_t length = server->writes == FILE_PACKETS ? MESSAGE_BYTES : total - server->sent;
@@ -73,9 +73,9 @@ STEP static bool send_responses(struct server *server, uint32_t count, bool wait
 }
 
 /* What a packet of another length means. */
-APART static int32_t not_a_message(size_t length) { return length == 0 ? EXCHANGE_EOF : EXCHANGE_MALFORMED; }
+static APART int32_t not_a_message(size_t length) { return length == 0 ? EXCHANGE_EOF : EXCHANGE_MALFORMED; }
 
-STEP static long receive_one(struct server *server, int flags, int32_t *result) {
+static STEP long receive_one(struct server *server, int flags, int32_t *result) {
   long rc = interruptible_syscall(&server->stop.word, SYS_recvfrom, server->read_fd, (long)server->area->commands[0],
                                   MESSAGE_BYTES, MSG_TRUNC | flags, 0, 0);
   if (rc < 0) return rc;
@@ -85,7 +85,7 @@ STEP static long receive_one(struct server *server, int flags, int32_t *result) 
 }
 
 /* Good messages before a bad one are handled first; the bad one is what the next exchange reports. */
-APART static long receive_many(struct server *server, int flags, int32_t *result) {
+static APART long receive_many(struct server *server, int flags, int32_t *result) {
   long rc = interruptible_syscall(&server->stop.word, SYS_recvmmsg, server->read_fd, (long)server->headers, BATCH,
                                   MSG_WAITFORONE | MSG_TRUNC | flags, 0, 0);
   if (rc < 0) return rc;
@@ -99,16 +99,16 @@ APART static long receive_many(struct server *server, int flags, int32_t *result
 }
 
 /* A command that waits for an answer is the last one of its batch: v3 bit 4 of byte 1, v2 bit 6 of byte 0. */
-STEP static bool is_posted(const uint8_t *message) { return !(message[1] & 0x10) && !(message[0] & 0x40); }
+static STEP bool is_posted(const uint8_t *message) { return !(message[1] & 0x10) && !(message[0] & 0x40); }
 
-STEP static long receive_packets(struct server *server, int flags, int32_t *result) {
+static STEP long receive_packets(struct server *server, int flags, int32_t *result) {
   long rc = server->batching ? receive_many(server, flags, result) : receive_one(server, flags, result);
   if (rc > 0) server->batching = is_posted(server->area->commands[0]);
   return rc;
 }
 
 /* Fills commands from a byte stream; an incomplete message waits in `carry` for the next call. */
-APART static long receive_stream(struct server *server, int flags, int32_t *result) {
+static APART long receive_stream(struct server *server, int flags, int32_t *result) {
   uint8_t *start = server->area->commands[0];
   memcpy(start, server->carry, server->carried);
   size_t room = sizeof server->area->commands - server->carried;
@@ -126,7 +126,7 @@ APART static long receive_stream(struct server *server, int flags, int32_t *resu
   return whole == 0 ? -EAGAIN : (long)(whole / MESSAGE_BYTES);
 }
 
-STEP static long receive_some(struct server *server, bool wait, int32_t *result) {
+static STEP long receive_some(struct server *server, bool wait, int32_t *result) {
   int flags = wait ? 0 : MSG_DONTWAIT;
   if (server->reads == FILE_PIPE && !wait) {
     struct pollfd entry = {.fd = server->read_fd, .events = POLLIN};
@@ -143,13 +143,13 @@ static uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-STEP static bool should_spin(struct server *server) {
+static STEP bool should_spin(struct server *server) {
   if (server->spin_ns == 0 || server->reads == FILE_PIPE) return false;
   return server->spin_failures < SPIN_PATIENCE || server->spin_failures++ % SPIN_RETRY == 0;
 }
 
 /* Polls for a while before sleeping: a peer on another core answers sooner than a wake-up takes. */
-APART static long spin(struct server *server, int32_t *result) {
+static APART long spin(struct server *server, int32_t *result) {
   uint64_t until = now_ns() + server->spin_ns;
   long rc;
   do {
@@ -160,7 +160,7 @@ APART static long spin(struct server *server, int32_t *result) {
 }
 
 /* Members of a group take commands without blocking, so that `taking` is odd for the length of one call only. */
-APART static long receive_in_group(struct server *server, bool wait, int32_t *result) {
+static APART long receive_in_group(struct server *server, bool wait, int32_t *result) {
   if (wait) {
     long rc = wait_for(server, server->read_fd, POLLIN);
     if (rc < 0) return rc;
@@ -174,7 +174,7 @@ APART static long receive_in_group(struct server *server, bool wait, int32_t *re
   return rc;
 }
 
-STEP static long receive(struct server *server, bool wait, int32_t *result) {
+static STEP long receive(struct server *server, bool wait, int32_t *result) {
   if (server->group != NULL) return receive_in_group(server, wait, result);
   if (wait && should_spin(server)) {
     long rc = spin(server, result);
@@ -183,7 +183,7 @@ STEP static long receive(struct server *server, bool wait, int32_t *result) {
   return receive_some(server, wait, result);
 }
 
-STEP static int32_t receive_batch(struct server *server, bool wait) {
+static STEP int32_t receive_batch(struct server *server, bool wait) {
   int32_t result = 0;
   if (server->pending_result != NO_RESULT) return server->pending_result;
   for (;;) {

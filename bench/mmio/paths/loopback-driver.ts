@@ -1,4 +1,7 @@
-/** Accesses without KVM: the calling thread makes them through a loopback caller and times each. */
+/**
+ * Accesses without KVM: the calling thread makes them through a loopback caller and reads the clock between them, so that a
+ * sample holds one access and one reading; as bench/reference/loopback_driver.c does.
+ */
 import type { LoopbackCaller } from '../../../src/ioregion/index.js';
 import { monotonicNs } from '../../../src/native/index.js';
 import type { AccessDriver } from '../batch-meter.js';
@@ -24,9 +27,11 @@ export class LoopbackDriver implements AccessDriver {
   }
 
   floor(count: number, samples: Uint32Array): void {
+    let before = monotonicNs();
     for (let index = 0; index < count; index++) {
-      const before = monotonicNs();
-      samples[index] = monotonicNs() - before;
+      const after = monotonicNs();
+      samples[index] = after - before;
+      before = after;
     }
   }
 
@@ -35,20 +40,24 @@ export class LoopbackDriver implements AccessDriver {
   #read(count: number, samples: Uint32Array, at: number): void {
     const caller = this.#caller;
     let sum = 0;
+    let before = monotonicNs();
     for (let index = at; index < at + count; index++) {
-      const before = monotonicNs();
       sum += caller.read('mmio', DATA_ADDRESS, ACCESS_SIZE);
-      samples[index] = monotonicNs() - before;
+      const after = monotonicNs();
+      samples[index] = after - before;
+      before = after;
     }
     if (sum !== count * DATA_VALUE) throw new LostAccessError('sum of the values read', sum, count * DATA_VALUE);
   }
 
   #write(count: number, samples: Uint32Array, at: number): void {
     const caller = this.#caller;
+    let before = monotonicNs();
     for (let index = 0; index < count; index++) {
-      const before = monotonicNs();
       caller.write('mmio', DATA_ADDRESS, ACCESS_SIZE, count - index);
-      samples[at + index] = monotonicNs() - before;
+      const after = monotonicNs();
+      samples[at + index] = after - before;
+      before = after;
     }
   }
 }

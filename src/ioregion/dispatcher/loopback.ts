@@ -50,14 +50,16 @@ export class LoopbackCaller {
   /** Reads 1, 2, 4 or 8 bytes (the low half is returned, see `valueHigh`); all ones where no region answers. */
   read(space: 'mmio' | 'pio', address: number, size: number): number {
     this.#prepare(space === 'pio' ? PIO : 0, address, size, 0, 0);
-    if (!this.#finish(this.#access())) return this.#nobody(size);
+    const outcome = this.#access();
+    if (outcome !== AccessOutcome.done && !this.#finish(outcome)) return this.#nobody(size);
     return this.#words[AreaWord.valueLow]!;
   }
 
   /** Writes; false where no region takes it. */
   write(space: 'mmio' | 'pio', address: number, size: number, low: number, high = 0): boolean {
     this.#prepare(space === 'pio' ? PIO | WRITE : WRITE, address, size, low, high);
-    return this.#finish(this.#access());
+    const outcome = this.#access();
+    return outcome === AccessOutcome.done || this.#finish(outcome);
   }
 
   /** Starts an access and returns its outcome as it is: for callers that handle interruption and failure themselves. */
