@@ -1,4 +1,4 @@
-/* Moving the bytes of a channel: inlined, because each function to return from after a system call costs. */
+/* Moving the bytes of a channel: inlined, for the reason that interruptible_syscall is. */
 #ifndef IOREGION_CHANNEL_IO_H
 #define IOREGION_CHANNEL_IO_H
 
