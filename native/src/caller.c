@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kept out of the way of an access that goes well, whose code is cold enough after each system call. */
-#define UNUSUAL __attribute__((cold, noinline))
-/* Part of `usual` below, and once more of `advance`. */
-#define STEP inline __attribute__((always_inline))
-
 int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   memset(caller, 0, sizeof *caller);
   caller->area = calloc(1, sizeof *caller->area);
@@ -307,7 +302,7 @@ static UNUSUAL enum outcome advance(struct caller *caller) {
   return outcome;
 }
 
-/* The way of an access that meets nothing unusual, straight on; `advance` takes it up from whatever stage it comes to. */
+/* The way of an access that meets nothing unusual, straight on, in the steps of `advance`, which takes it up from whatever stage it comes to. */
 static inline enum outcome usual(struct caller *caller) {
   enum outcome outcome;
   if (lock_step(caller, &outcome)) return outcome;

@@ -30,7 +30,7 @@ struct access {
 /* Shared with JavaScript: callerArea() and vcpuArea() in binding.ts. C reads each request field once. */
 struct caller_area {
   uint32_t value_low, value_high, address_low, address_high, size, flags; /* flags: bit 0 write, bit 1 PIO */
-  int32_t outcome; /* of the access function */
+  int32_t outcome; /* of the last access */
   uint32_t unused;
   uint32_t reason, error, region_id, first; /* `first`: the first report of this failure of the channel */
   uint32_t failed_address_low, failed_address_high, failed_size, failed_flags;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sockios.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -184,12 +183,6 @@ int channel_lock(struct channel *channel, const _Atomic uint32_t *word) {
 
 void channel_unlock(struct channel *channel) {
   if (atomic_exchange(&channel->lock, 0) == 2) syscall(SYS_futex, &channel->lock, FUTEX_WAKE_PRIVATE, 1);
-}
-
-long channel_wait_ready(const struct endpoint *end, const _Atomic uint32_t *word, short events) {
-  struct pollfd entry = {.fd = end->fd, .events = events};
-  long rc = interruptible_syscall(word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
-  return rc < 0 ? rc : 1;
 }
 
 bool channel_has_unread(const struct channel *channel) {

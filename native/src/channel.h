@@ -67,8 +67,6 @@ int channel_reconnect(struct channel *channel, int read_fd, int write_fd);
 int channel_lock(struct channel *channel, const _Atomic uint32_t *word);
 void channel_unlock(struct channel *channel);
 
-/* Where the file is O_NONBLOCK (somebody may set it at any time): waits for `events` as a blocking one would. 1, or -errno. */
-long channel_wait_ready(const struct endpoint *end, const _Atomic uint32_t *word, short events);
 /* True where the peer has not yet read all that was sent: an answer seen now cannot be an answer to it. */
 bool channel_has_unread(const struct channel *channel);
 /* True where a response waits before the command is sent: it would be taken for the answer. */

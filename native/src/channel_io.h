@@ -10,27 +10,25 @@
 #include <sys/syscall.h>
 
 /* One attempt to move bytes; they return a count, 0 at end of file, or -errno (-EINTR: look at the stop word). */
-static inline __attribute__((always_inline)) long channel_send(const struct channel *channel, const _Atomic uint32_t *word,
-                                                               const uint8_t *data, uint32_t length) {
+static STEP long channel_send(const struct channel *channel, const _Atomic uint32_t *word, const uint8_t *data, uint32_t length) {
   const struct endpoint *end = &channel->commands;
   for (;;) {
     long rc = end->kind == FILE_OTHER
                   ? interruptible_syscall(word, SYS_write, end->fd, (long)data, length, 0, 0, 0)
                   : interruptible_syscall(word, SYS_sendto, end->fd, (long)data, length, MSG_NOSIGNAL, 0, 0);
     if (rc != -EAGAIN) return rc;
-    if ((rc = channel_wait_ready(end, word, POLLOUT)) < 0) return rc;
+    if ((rc = interruptible_wait(word, end->fd, POLLOUT)) < 0) return rc;
   }
 }
 
-static inline __attribute__((always_inline)) long channel_receive(const struct channel *channel, const _Atomic uint32_t *word,
-                                                                  uint8_t *data, uint32_t length) {
+static STEP long channel_receive(const struct channel *channel, const _Atomic uint32_t *word, uint8_t *data, uint32_t length) {
   const struct endpoint *end = &channel->responses;
   int flags = end->kind == FILE_PACKET_SOCKET ? MSG_TRUNC : 0; /* a longer packet shows its real length */
   for (;;) {
     long rc = end->kind == FILE_OTHER ? interruptible_syscall(word, SYS_read, end->fd, (long)data, length, 0, 0, 0)
                                       : interruptible_syscall(word, SYS_recvfrom, end->fd, (long)data, length, flags, 0, 0);
     if (rc != -EAGAIN) return rc;
-    if ((rc = channel_wait_ready(end, word, POLLIN)) < 0) return rc;
+    if ((rc = interruptible_wait(word, end->fd, POLLIN)) < 0) return rc;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "interruptible.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -71,6 +72,12 @@ static void unblock(unsigned long *before) {
 static void know_thread(void) {
   unblock(&own_mask);
   own_tid = (int32_t)syscall(SYS_gettid); /* a system call each time, so once only */
+}
+
+long interruptible_wait(const _Atomic uint32_t *word, int fd, short events) {
+  struct pollfd entry = {.fd = fd, .events = events};
+  long rc = interruptible_syscall(word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
+  return rc < 0 ? rc : 0;
 }
 
 void stop_bind(struct stop_target *target) {

@@ -9,6 +9,8 @@
 #ifndef IOREGION_INTERRUPTIBLE_H
 #define IOREGION_INTERRUPTIBLE_H
 
+#include "straight.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +41,8 @@ struct interruptible_range {
  * The raw system call; returns -errno on failure, -EINTR at once where `word` is not 0. Inlined: with the
  * straight ways of caller.c and server.c that is 1 to 3 % of a round trip, whose code is cold after each system call.
  */
-static inline __attribute__((always_inline)) long interruptible_syscall(const _Atomic uint32_t *word, long number, long a,
-                                                                        long b, long c, long d, long e, long f) {
+static STEP long interruptible_syscall(const _Atomic uint32_t *word, long number, long a, long b, long c, long d, long e,
+                                       long f) {
   long result = number;
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
@@ -63,6 +65,9 @@ static inline __attribute__((always_inline)) long interruptible_syscall(const _A
       : "rcx", "r11", "memory", "cc");
   return result;
 }
+
+/* Blocks until the file is ready for `events` of poll, although it may be O_NONBLOCK (set at any time). 0, or -errno. */
+long interruptible_wait(const _Atomic uint32_t *word, int fd, short events);
 
 /* Makes the calling thread the one that stop_raise wakes. Cheap where it already is. */
 void stop_bind(struct stop_target *target);

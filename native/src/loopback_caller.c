@@ -85,8 +85,13 @@ static void store_value(struct caller *caller) {
   caller->area->value_high = (uint32_t)(caller->access.value >> 32);
 }
 
-static napi_value access_outcome(napi_env env, struct caller *caller, enum outcome outcome) {
+static void store_outcome(struct caller *caller, enum outcome outcome) {
   if (outcome == OUTCOME_DONE) store_value(caller);
+  caller->area->outcome = (int32_t)outcome;
+}
+
+static napi_value access_outcome(napi_env env, struct caller *caller, enum outcome outcome) {
+  store_outcome(caller, outcome);
   return to_i32(env, outcome);
 }
 
@@ -108,9 +113,7 @@ static napi_value do_access(napi_env env, napi_callback_info info) {
   if (caller_ended(caller)) return throw_type(env, "caller has been released");
   if (caller->stage != STAGE_IDLE) return throw_errno(env, EBUSY, "access");
   stop_bind(&caller->stop);
-  enum outcome outcome = caller_access(caller, &access);
-  if (outcome == OUTCOME_DONE) store_value(caller);
-  caller->area->outcome = (int32_t)outcome;
+  store_outcome(caller, caller_access(caller, &access));
   return NULL;
 }
 

@@ -14,10 +14,6 @@
 #define SPIN_PATIENCE 16
 #define SPIN_RETRY 256
 
-/* Part of the exchange whose one command is answered before the next comes; the rest is out of its way. */
-#define STEP inline __attribute__((always_inline))
-#define APART __attribute__((noinline))
-
 /* ---- moving bytes */
 
 static STEP long raw_write(struct server *server, const uint8_t *data, size_t length, bool wait) {
@@ -25,13 +21,6 @@ static STEP long raw_write(struct server *server, const uint8_t *data, size_t le
   int flags = MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT);
   if (server->writes == FILE_PIPE) return interruptible_syscall(word, SYS_write, server->write_fd, (long)data, (long)length, 0, 0, 0);
   return interruptible_syscall(word, SYS_sendto, server->write_fd, (long)data, (long)length, flags, 0, 0);
-}
-
-/* Blocks until the file is ready although it may be O_NONBLOCK. 0, or -EINTR. */
-static APART long wait_for(struct server *server, int fd, short events) {
-  struct pollfd entry = {.fd = fd, .events = events};
-  long rc = interruptible_syscall(&server->stop.word, SYS_poll, (long)&entry, 1, -1, 0, 0, 0);
-  return rc < 0 ? rc : 0;
 }
 
 bool server_take_kick(struct server *server) {
@@ -64,7 +53,7 @@ static STEP bool send_responses(struct server *server, uint32_t count, bool wait
       *result = EXCHANGE_BLOCKED;
       return false;
     }
-    if (rc == -EAGAIN) rc = wait_for(server, server->write_fd, POLLOUT);
+    if (rc == -EAGAIN) rc = interruptible_wait(&server->stop.word, server->write_fd, POLLOUT);
     if (rc >= 0) server->sent += (size_t)rc;
     else if (!classify(server, rc, result)) return false;
   }
@@ -162,7 +151,7 @@ static APART long spin(struct server *server, int32_t *result) {
 /* Members of a group take commands without blocking, so that `taking` is odd for the length of one call only. */
 static APART long receive_in_group(struct server *server, bool wait, int32_t *result) {
   if (wait) {
-    long rc = wait_for(server, server->read_fd, POLLIN);
+    long rc = interruptible_wait(&server->stop.word, server->read_fd, POLLIN);
     if (rc < 0) return rc;
   }
   uint32_t carried = server->carried;
@@ -200,7 +189,7 @@ static STEP int32_t receive_batch(struct server *server, bool wait) {
     if (rc == 0) return result;
     if (rc == -EAGAIN) { /* nothing yet, or a part of a message */
       if (!wait) return EXCHANGE_NOTHING;
-      if ((rc = wait_for(server, server->read_fd, POLLIN)) == 0) continue;
+      if ((rc = interruptible_wait(&server->stop.word, server->read_fd, POLLIN)) == 0) continue;
     }
     if (!classify(server, rc, &result)) return result;
   }

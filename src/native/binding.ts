@@ -271,9 +271,10 @@ export interface ServerBinding {
   serverArea(server: ServerObject): ArrayBuffer;
   /**
    * The function that sends the first responses, as many as the first word behind them says (at most 64), then waits for
-   * commands (`wait`) or takes what is there. It stores in the second word the number received (1 to 64), 0 at end of file, or a negative code: -1 stopped, -2 a message of the
-   * wrong length, -3 a socket error (errno in serverError), -4 nothing there, -5 (without `wait`) the file does not take
-   * the responses: to be called again with the same number once it is writable.
+   * commands (`wait`) or takes what is there. It stores in the second word the number received (1 to 64), 0 at end of file,
+   * or a negative code: -1 stopped, -2 a message of the wrong length, -3 a socket error (errno in serverError), -4 nothing
+   * there, -5 (without `wait`) the file does not take the responses: to be called again with the same number once it is
+   * writable.
    */
   exchangeFunction(server: ServerObject, wait: boolean): () => void;
   serverError(server: ServerObject): number;
