@@ -60,6 +60,7 @@ describe('an access', () => {
       }),
     );
     native.callerRelease(caller);
+    words[AreaWord.size] = 4;
     expect(access).toThrow(TypeError);
     native.dispatcherRelease(dispatcher);
   });
