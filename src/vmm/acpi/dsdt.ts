@@ -13,7 +13,7 @@ const ANY_FUNCTION = 0xffff;
 /** The terms of the table. */
 export function dsdtTerms(hasSerial: boolean): Aml {
   const devices = [hostBridge(), motherboard(), clock(), ...(hasSerial ? [serialPort()] : [])];
-  return [...scope('\\_SB', devices), ...hotplugEvent(), ...softOff()];
+  return scope('\\_SB', devices) + hotplugEvent() + softOff();
 }
 
 function hostBridge(): Aml {

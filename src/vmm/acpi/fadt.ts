@@ -2,6 +2,7 @@
 import { PmRegister } from '../devices/power-management.js';
 import { RESET_VALUE } from '../devices/reset-control.js';
 import { Gsi, Port } from '../layout.js';
+import { aml } from './aml.js';
 import { table } from './table.js';
 
 const FADT_BYTES = 276;
@@ -57,5 +58,5 @@ export function fadt(dsdt: number, facs: number): Uint8Array {
   putPorts(172, Port.powerManagement + PmRegister.control, 16, Access.word);
   putPorts(208, Port.powerManagement + PmRegister.timer, 32, Access.dword);
   putPorts(220, Port.powerManagement + PmRegister.gpeStatus, 16, Access.byte);
-  return table('FACP', REVISION, [...body]);
+  return table('FACP', REVISION, aml(...body));
 }

@@ -1,11 +1,11 @@
 /** All ACPI tables of a machine, one after the other, with the RSDP in front. */
 import type { GuestMemory } from '../../memory/index.js';
 import { ECAM, LowMemory } from '../layout.js';
-import { little } from './aml.js';
+import { aml, bytesOf, little } from './aml.js';
 import { dsdtTerms } from './dsdt.js';
 import { fadt } from './fadt.js';
 import { madt } from './madt.js';
-import { ascii, table, withChecksum } from './table.js';
+import { table, withChecksum } from './table.js';
 
 export interface AcpiOptions {
   readonly cpus: number;
@@ -31,36 +31,29 @@ export function loadAcpi(memory: GuestMemory, { cpus, serial }: AcpiOptions): nu
   };
   const dsdt = load(table('DSDT', 2, dsdtTerms(serial)));
   const tables = [fadt(dsdt, load(facs())), madt(cpus), mcfg()].map(load);
-  const xsdt = load(
-    table(
-      'XSDT',
-      1,
-      tables.flatMap((address) => little(address, 8)),
-    ),
-  );
+  const xsdt = load(table('XSDT', 1, tables.map((address) => little(address, 8)).join('')));
   memory.load(LowMemory.acpi, rsdp(xsdt));
   return LowMemory.acpi;
 }
 
 /** The root pointer (ACPI 6.5, 5.2.5.3), without an RSDT. */
 function rsdp(xsdt: number): Uint8Array {
-  const head = [...ascii('RSD PTR '), 0, ...ascii('IOREGN'), RSDP_REVISION, ...little(0, 4)];
-  const bytes = Uint8Array.from([...head, ...little(RSDP_BYTES, 4), ...little(xsdt, 8), 0, 0, 0, 0]);
+  const head = `RSD PTR ${aml(0)}IOREGN${aml(RSDP_REVISION)}${little(0, 4)}`;
+  const bytes = bytesOf(head + little(RSDP_BYTES, 4) + little(xsdt, 8) + little(0, 4));
   withChecksum(bytes.subarray(0, Checksum.firstBytes), Checksum.first);
   return withChecksum(bytes, Checksum.extended);
 }
 
 /** The FACS has neither header nor checksum; without sleep states it says no more than its length and version. */
 function facs(): Uint8Array {
-  const bytes = Uint8Array.from([...ascii('FACS'), ...little(FACS_BYTES, 4)]);
   const all = new Uint8Array(FACS_BYTES);
-  all.set(bytes);
+  all.set(bytesOf(`FACS${little(FACS_BYTES, 4)}`));
   all[FACS_VERSION_AT] = 2;
   return all;
 }
 
 /** Where ECAM is (PCI Firmware 3.3, 4.1.2): segment 0, bus 0. */
 function mcfg(): Uint8Array {
-  const allocation = [...little(ECAM.start, 8), ...little(0, 2), 0, 0, ...little(0, 4)];
-  return table('MCFG', 1, [...little(0, 8), ...allocation]);
+  const allocation = little(ECAM.start, 8) + little(0, 2) + aml(0, 0) + little(0, 4);
+  return table('MCFG', 1, little(0, 8) + allocation);
 }
