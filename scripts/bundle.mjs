@@ -101,7 +101,7 @@ async function bundle(module, into) {
     checks: { ineffectiveDynamicImport: false },
     plugins: [pluginFor(module)],
   });
-  await made.write({
+  const { output } = await made.write({
     dir: INTO,
     format: 'cjs',
     comments: { legal: true, annotation: false, jsdoc: false },
@@ -110,10 +110,10 @@ async function bundle(module, into) {
     intro: ({ fileName }) => urlOf(dirname(fileName)),
   });
   await made.close();
-  if (module.startsWith('src/cli/')) dropUnused(`${INTO}/${into}.cjs`);
+  if (module.startsWith('src/cli/')) for (const { fileName } of output) dropUnused(`${INTO}/${fileName}`);
 }
 
-/** Chunks that an entry loads for nothing but the order in which modules begin, which ours do not depend on. */
+/** Chunks that a file loads for nothing but the order in which modules begin, which ours do not depend on. */
 function dropUnused(file) {
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^require\("\.[^"]*"\);\n/gm, ''));
 }
