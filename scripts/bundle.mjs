@@ -73,6 +73,19 @@ const own = new Map([${loadersOf(importer).join('\n')}]);
 export const importModule = async (url) => await (own.get(url) ?? (() => import(url)))();
 `;
 
+/** The same at each start, and some 400 terms put together by code that is cold then. */
+const DSDT = 'src/vmm/acpi/dsdt.js';
+
+/** @see dsdtTerms */
+async function readyDsdt() {
+  const { dsdtTerms } = await import(resolve(INTO, DSDT));
+  const bytesOf = (hasSerial) => JSON.stringify(Buffer.from(dsdtTerms(hasSerial), 'latin1').toString('base64'));
+  return `
+const terms = (hasSerial) => hasSerial ? ${bytesOf(true)} : ${bytesOf(false)};
+export const dsdtTerms = (hasSerial) => Buffer.from(terms(hasSerial), 'base64').toString('latin1');
+`;
+}
+
 /** The thread of a machine's owner loads no device. */
 const loadsNone = (module) => module === 'src/cli/run-machine';
 
@@ -81,6 +94,7 @@ const pluginFor = (module) => ({
   resolveId: (id, importer) => (unused(id, importer) ? { id: NOTHING } : null),
   load(id) {
     if (id === NOTHING) return 'export {}';
+    if (id.endsWith(DSDT)) return readyDsdt();
     return id.endsWith('/native/import-module.js') && !loadsNone(module) ? importModule(id) : null;
   },
   transform: ownUrls,

@@ -83,6 +83,12 @@ async function measure(command) {
   return { firstMs, bootMs, kernelMs: bootMs - firstMs, ...rates, ...boot.figures };
 }
 
+/** What an empty Node takes to say something: the part of our start that is not ours. */
+async function measureNode() {
+  const { at } = await run([process.execPath, '-e', 'console.log("a")'], ['a']);
+  return at[0];
+}
+
 /** The order of a round: each is the first in its turn. */
 function rotated(all, by) {
   const first = by % all.length;
@@ -93,9 +99,11 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const line = (one) => Object.entries(one).map(([key, value]) => `${key} ${Math.round(value)}`);
 
 spawnSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
+const nodeMs = [];
 const samples = Object.fromEntries(Object.keys(VMMS).map((name) => [name, []]));
 /** Round 0 finds the machine cold, and is not recorded. */
 for (let round = 0; round <= Number(rounds); round++) {
+  nodeMs.push(await measureNode());
   for (const [name, command] of rotated(Object.entries(VMMS), round)) {
     const one = await measure(command);
     if (round > 0) samples[name].push(one);
@@ -121,4 +129,5 @@ console.log(['', ...rows.map(({ name }) => name)].map((text) => text.padStart(14
 for (const key of Object.keys(rows[0]).slice(1)) {
   console.log([key, ...rows.map((row) => String(row[key]))].map((text) => text.padStart(14)).join(''));
 }
-writeFileSync(result, `${JSON.stringify({ rounds: Number(rounds), medians: rows, samples }, null, 2)}\n`);
+console.log(`an empty node says its first letter after ${Math.round(median(nodeMs))} ms`);
+writeFileSync(result, `${JSON.stringify({ rounds: Number(rounds), nodeMs, medians: rows, samples }, null, 2)}\n`);
