@@ -11,9 +11,9 @@ import {
   VirtualMachine,
 } from '../vmm/index.js';
 import type { ControlSocket } from './control/control-socket.js';
+import { ProcessConsole } from './process-console.js';
 import type { Metrics } from './serve/metrics.js';
 import { SnapshotSignal } from './snapshot-signal.js';
-import { TerminalInput } from './terminal-input.js';
 
 export interface RunMachineOptions {
   /** Needed but for a machine that is restored. */
@@ -43,16 +43,15 @@ const INTERRUPTED_STATUS = 130;
 export async function runMachine(options: RunMachineOptions, thread: VcpuThread): Promise<number> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
-  const input = options.console === 'stdio' ? new TerminalInput(process.stdin, stop) : null;
+  const serial = options.console === 'stdio' ? new ProcessConsole(stop) : null;
   const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
   let control: ControlSocket | null = null;
   let machine: VirtualMachine | null = null;
   const metrics = await openMetrics(options.metrics, () => machine);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-  process.stdout.on('error', stop); /* nobody reads the console any more */
   try {
     control = await openControl(options.control);
-    machine = await startMachine(options, describe(options, input), { signal: abort.signal, thread });
+    machine = await startMachine(options, describe(options, serial), { signal: abort.signal, thread });
     saving?.attach(machine);
     control?.attach(machine);
     const end = await machine.ended;
@@ -61,8 +60,7 @@ export async function runMachine(options: RunMachineOptions, thread: VcpuThread)
     control?.close();
     metrics?.close();
     saving?.close();
-    input?.close();
-    process.stdout.off('error', stop);
+    serial?.close();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
@@ -91,7 +89,7 @@ async function startMachine(
   return machine;
 }
 
-function describe(options: RunMachineOptions, input: TerminalInput | null): RestoreDescription {
+function describe(options: RunMachineOptions, serial: ProcessConsole | null): RestoreDescription {
   const { kernel, initrd, append, memory, cpus, disk, net, rng, pin, onReset } = options;
   const commandLine = [options.commandLine ?? DEFAULT_COMMAND_LINE, append].filter(Boolean).join(' ');
   return {
@@ -105,7 +103,7 @@ function describe(options: RunMachineOptions, input: TerminalInput | null): Rest
     ...(disk === undefined ? {} : { disks: disk }),
     ...(net === undefined ? {} : { nets: net }),
     ...(rng === undefined ? {} : { rng }),
-    ...(input === null ? {} : { serial: { output: process.stdout, input: input.stream } }),
+    ...(serial === null ? {} : { serial }),
   };
 }
 

@@ -57,6 +57,7 @@ export class BoardSlots {
   async plugAll(slots: readonly SlotOptions[]): Promise<void> {
     const made = await Promise.all(slots.map(functionOf));
     for (const [index, { slot }] of slots.entries()) this.#put(slot, made[index]!);
+    setImmediate(prepareAll, [...this.#late]); /* while the machine's owner makes the rest of it */
   }
 
   /** Starts the functions that are late. */
@@ -112,6 +113,10 @@ export class BoardSlots {
     if (made instanceof LateFunction) this.#late.push(made);
     if (made instanceof VirtioPciFunction || made instanceof LateFunction) this.suspendable.set(slot, made);
   }
+}
+
+function prepareAll(functions: readonly LateFunction[]): void {
+  for (const late of functions) late.prepare();
 }
 
 type SlotFunction = PciFunction | VirtioPciFunction | LateFunction;

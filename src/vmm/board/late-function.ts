@@ -78,6 +78,12 @@ export class LateFunction implements PciFunction, Suspendable {
     return this.#starting;
   }
 
+  /** Makes what the guest looks at first, where the device need not be asked for it. */
+  prepare(): void {
+    const { described } = this.#options;
+    if (described !== null) this.#early(described);
+  }
+
   /** Null where the device has failed, which its machine hears from the device's thread. */
   wait(): VirtioPciFunction | null {
     if (this.#failed) return null;
@@ -115,7 +121,7 @@ export class LateFunction implements PciFunction, Suspendable {
     await made?.close();
   }
 
-  /** Made when it is first asked for, by the guest or by the function. */
+  /** Made when it is first asked for: by `prepare`, by the guest, or by the function. */
   #early(described: FunctionShape): ConfigSpace {
     if (this.#configSpace !== null) return this.#configSpace;
     const config = new ConfigSpace(described, () => void this.wait());

@@ -257,6 +257,7 @@ export class VirtualMachine extends MachineEmitter {
       this.#on = on;
       this.#startMs = performance.now() - began;
       for (const loop of on.loops) loop.start();
+      on.hardware.serial?.connect();
     } catch (error) {
       await closeAll(closing);
       this.#enter('off');

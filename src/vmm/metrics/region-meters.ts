@@ -1,4 +1,6 @@
 /** How often the guest accessed each part of its machine, and how long that took: one writer, readers on other threads. */
+/* Imported, so that it is loaded with this module: the global one is loaded when it is first used, by the guest's first access. */
+import { performance } from 'node:perf_hooks';
 import type { RegisterDevice } from '../../ioregion/device.js';
 import { bucketOf, LATENCY_BUCKETS, type LatencyFigures, latencyFigures } from './latency-buckets.js';
 

@@ -17,6 +17,7 @@ function board(now = () => 0) {
   const input = new PassThrough();
   const output = new PassThrough().on('data', (data: Uint8Array) => typed.push(String(data)));
   const port = new SerialPort({ set: () => {} }, { output, input });
+  port.connect();
   const serial = openUart(port.share(), line);
   const reset = new ResetControl(() => {});
   const bus = new PciBus();

@@ -110,6 +110,7 @@ describe('the serial port', () => {
     const line = new RecordedLine();
     const [input, output] = [new PassThrough(), new PassThrough()];
     const port = new SerialPort(line, { input, output });
+    port.connect();
     const device = openUart(port.share(), line);
     device.write(IER, 1, 1);
     for (const byte of new TextEncoder().encode('hello')) device.write(0, 1, byte);
@@ -120,9 +121,46 @@ describe('the serial port', () => {
     port.close();
   });
 
+  it('looks at its streams when it is connected, and loses nothing that came before', async () => {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const streams = {
+      used: 0,
+      get output() {
+        this.used += 1;
+        return output;
+      },
+      get input() {
+        this.used += 1;
+        return input;
+      },
+    };
+    const port = new SerialPort(new RecordedLine(), streams);
+    const device = openUart(port.share(), new RecordedLine());
+    device.write(0, 1, 0x61);
+    port.typeAhead(Uint8Array.of(0x62));
+    input.write('c');
+    expect([streams.used, device.read(0, 1)]).toEqual([0, 0x62]);
+    port.connect();
+    await vi.waitFor(() => expect(output.read()?.toString()).toBe('a'));
+    await vi.waitFor(() => expect(device.read(LSR, 1) & 1).toBe(1));
+    expect(device.read(0, 1)).toBe(0x63);
+    port.close();
+  });
+
+  it('leaves streams alone that it was never connected to', () => {
+    const streams = {
+      get output(): PassThrough {
+        throw new Error('looked at');
+      },
+    };
+    const port = new SerialPort(new RecordedLine(), streams);
+    expect(() => port.close()).not.toThrow();
+  });
+
   it('lets the guest wait while its stream takes nothing, and loses nothing', async () => {
     const output = new PassThrough({ highWaterMark: 16 });
     const port = new SerialPort(new RecordedLine(), { output });
+    port.connect();
     const device = openUart(port.share(), new RecordedLine());
     let sent = 0;
     const fill = () => {
@@ -143,6 +181,7 @@ describe('the serial port', () => {
   it('gives a guest that reads slowly all of a long input', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const port = new SerialPort(new RecordedLine(), { input, output });
+    port.connect();
     const device = openUart(port.share(), new RecordedLine());
     const long = Uint8Array.from({ length: 5000 }, (_, index) => index & 0xff);
     input.write(long);

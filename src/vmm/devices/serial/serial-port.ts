@@ -24,20 +24,29 @@ export class SerialPort {
   readonly #state: SerialState;
   readonly #streams: SerialStreams;
   readonly #wake = EventFd.create();
-  readonly #watch: FdWatch;
+  #watch: FdWatch | null = null;
+  #input: Readable | undefined;
   readonly #pending: number[] = [];
   readonly #onInput = (data: Uint8Array | string): void => this.#take(data);
   readonly #onDrain = (): void => this.#drain();
   #timer: NodeJS.Timeout | null = null;
   #blocked = false;
 
+  /** The streams are not looked at before `connect`. */
   constructor(line: IrqLine, streams: SerialStreams) {
     this.#state = new SerialState(line);
     this.#streams = streams;
-    this.#watch = new FdWatch(this.#wake, () => this.#woken());
     this.#state.sleep();
-    streams.output.on('drain', this.#onDrain);
-    streams.input?.on('data', this.#onInput);
+  }
+
+  /** Begins to pass on; what the guest has sent until then waits. */
+  connect(): void {
+    const { output, input } = this.#streams;
+    this.#watch = new FdWatch(this.#wake, () => this.#woken());
+    this.#input = input;
+    output.on('drain', this.#onDrain);
+    input?.on('data', this.#onInput);
+    this.#feed();
   }
 
   share(): SharedSerial {
@@ -63,14 +72,19 @@ export class SerialPort {
   /** Passes on what the guest has sent so far. Idempotent. */
   close(): void {
     if (this.#wake.closed) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    const rest = this.#state.transmitted.takeAll();
-    if (rest.length > 0) this.#streams.output.write(rest);
-    this.#streams.output.off('drain', this.#onDrain);
-    this.#streams.input?.off('data', this.#onInput);
-    this.#streams.input?.pause();
-    this.#watch.close();
+    if (this.#watch !== null) this.#disconnect(this.#watch);
     this.#wake.close();
+  }
+
+  #disconnect(watch: FdWatch): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const { output } = this.#streams;
+    const rest = this.#state.transmitted.takeAll();
+    if (rest.length > 0) output.write(rest);
+    output.off('drain', this.#onDrain);
+    this.#input?.off('data', this.#onInput);
+    this.#input?.pause();
+    watch.close();
   }
 
   #woken(): void {
@@ -110,8 +124,8 @@ export class SerialPort {
     do {
       while (this.#pending.length > 0 && received.push(this.#pending[0]!)) this.#pending.shift();
     } while (this.#pending.length > 0 && this.#state.waitForRoom());
-    if (this.#pending.length > 0) this.#streams.input?.pause();
-    else this.#streams.input?.resume();
+    if (this.#pending.length > 0) this.#input?.pause();
+    else this.#input?.resume();
     this.#state.update();
   }
 }
