@@ -13,6 +13,7 @@ int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   if (caller->area == NULL) return ENOMEM;
   shared_acquire(&dispatcher->shared);
   caller->dispatcher = dispatcher;
+  caller->removals_seen = atomic_load(&dispatcher->removals);
   pthread_mutex_lock(&dispatcher->lock);
   caller->next = dispatcher->callers;
   dispatcher->callers = caller;
@@ -20,12 +21,22 @@ int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   return 0;
 }
 
-/* Forgets the access. Its region stays alive until now because the channel is the region's. */
+static UNUSUAL void drop_claim(struct caller *caller) {
+  caller->removals_seen = atomic_load(&caller->dispatcher->removals);
+  uintptr_t held = atomic_exchange(&caller->claim, 0);
+  if (held != 0) region_put((struct region *)held);
+}
+
+/*
+ * Forgets the access, not its region: the next access is often its too, and needs no table and no reference then. Nobody
+ * may keep a region that was removed: a remover sees the claim, or we see its removal.
+ */
 static STEP enum outcome finish(struct caller *caller, enum outcome outcome) {
-  struct region *region = atomic_load_explicit(&caller->region, memory_order_relaxed);
-  atomic_store_explicit(&caller->region, NULL, memory_order_release); /* seen late, it costs a needless wake-up */
+  uintptr_t region = (uintptr_t)caller->region;
+  caller->region = NULL;
   caller->stage = STAGE_IDLE;
-  region_put(region);
+  atomic_store(&caller->claim, region);
+  if (atomic_load(&caller->dispatcher->removals) != caller->removals_seen) drop_claim(caller);
   return outcome;
 }
 
@@ -313,17 +324,39 @@ static inline enum outcome usual(struct caller *caller) {
   return advance(caller);
 }
 
+/* The region of the last access, where it takes this one too. In one step: whoever removes it sees the claim or takes it away. */
+static STEP struct region *claim_again(struct caller *caller, const struct access *access) {
+  uintptr_t held = atomic_load_explicit(&caller->claim, memory_order_relaxed);
+  if (held == 0 || !atomic_compare_exchange_strong(&caller->claim, &held, held | CLAIM_BUSY)) return NULL;
+  struct region *region = (struct region *)held;
+  bool taken = region_space(region->flags) == access->space && region_takes(region, access->write, access->address, access->size);
+  if (taken) return region;
+  atomic_store(&caller->claim, 0);
+  region_put(region);
+  return NULL;
+}
+
+static APART struct region *claim_anew(struct caller *caller, const struct access *access) {
+  struct region_table *table = &caller->dispatcher->regions;
+  struct region *region = region_table_lookup(table, access->space, access->write, access->address, access->size);
+  if (region != NULL) atomic_store(&caller->claim, (uintptr_t)region | CLAIM_BUSY);
+  return region;
+}
+
+/* `removed` is looked at after the claim: a remover sees that, or we see it removed. */
 enum outcome caller_access(struct caller *caller, const struct access *access) {
-  struct region *region = region_table_lookup(&caller->dispatcher->regions, access->space, access->write, access->address, access->size);
-  if (region == NULL) return OUTCOME_UNHANDLED;
+  struct region *region = claim_again(caller, access);
+  if (region == NULL && (region = claim_anew(caller, access)) == NULL) return OUTCOME_UNHANDLED;
   caller->access = *access;
   caller->stage = STAGE_LOCK;
-  atomic_store(&caller->region, region); /* before `removed` is looked at: a remover sees us or we see it */
+  caller->region = region;
   return usual(caller);
 }
 
 void caller_region_removed(struct caller *caller, struct region *region) {
-  if (atomic_load(&caller->region) != region) return;
+  uintptr_t claim = (uintptr_t)region;
+  if (atomic_compare_exchange_strong(&caller->claim, &claim, 0)) return region_put(region);
+  if (claim != ((uintptr_t)region | CLAIM_BUSY)) return;
   if (!caller->parked) stop_raise(&caller->stop, STOP_REMOVED);
   else if (caller->stage != STAGE_FAILED) fail_removed(caller);
 }
@@ -358,6 +391,7 @@ void caller_end(struct caller *caller) {
   pthread_mutex_unlock(&dispatcher->lock);
   if (caller->stage > STAGE_LOCK && caller->stage < STAGE_FAILED) leave_channel(caller, caller->region->channel);
   if (caller->stage != STAGE_IDLE) finish(caller, OUTCOME_DONE);
+  drop_claim(caller);
   caller->dispatcher = NULL;
   shared_release(&dispatcher->shared);
 }

@@ -40,13 +40,17 @@ struct caller_area {
 };
 _Static_assert(sizeof(struct caller_area) == 128, "callerArea is 128 bytes");
 
+#define CLAIM_BUSY 1u
+
 struct dispatcher;
 
 struct caller {
   struct caller *next;
   struct dispatcher *dispatcher; /* NULL: ended */
   struct stop_target stop;
-  _Atomic(struct region *) region; /* of the access under way */
+  struct region *region; /* of the access under way */
+  _Atomic uintptr_t claim; /* the region whose reference it has, that of the last access; with CLAIM_BUSY: of the one under way */
+  uint32_t removals_seen;
   _Atomic uint32_t wait_sequence;  /* one more for each access that waits for a peer */
   _Atomic uint32_t wait_deadline_ms; /* 0: not waiting, or without a deadline */
   _Atomic uint32_t expired_sequence;
@@ -77,7 +81,7 @@ enum outcome caller_access(struct caller *caller, const struct access *access);
 enum outcome caller_resume(struct caller *caller);
 /*
  * The region is being removed: wakes a waiting caller of it, and fails a parked one in its place, so that the channel
- * is free for the regions that share it. Under the dispatcher's lock.
+ * is free for the regions that share it; an idle one no longer keeps it. Under the dispatcher's lock.
  */
 void caller_region_removed(struct caller *caller, struct region *region);
 /* Goes on after FAILED. */

@@ -162,6 +162,7 @@ static napi_value region_add(napi_env env, napi_callback_info info) {
 }
 
 static void tell_callers(struct dispatcher *dispatcher, struct region *region) {
+  atomic_fetch_add(&dispatcher->removals, 1); /* before the callers are looked at: one that ends an access sees this, or we see its claim */
   pthread_mutex_lock(&dispatcher->lock);
   for (struct caller *caller = dispatcher->callers; caller != NULL; caller = caller->next)
     caller_region_removed(caller, region);

@@ -8,6 +8,7 @@
 struct dispatcher {
   struct shared shared;
   struct region_table regions;
+  _Atomic uint32_t removals; /* of regions, so far */
   struct channel_list *channels;
   pthread_mutex_t lock; /* callers, and their `parked` */
   struct caller *callers;

@@ -100,19 +100,12 @@ struct region *region_table_remove(struct region_table *table, uint64_t gpa, uin
   return found;
 }
 
-static bool takes(const struct region *region, bool write, uint64_t address, uint32_t size) {
-  if (region->size == 0) return write && address == region->gpa;
-  if (size != 1 && size != 2 && size != 4 && size != 8) return false;
-  uint64_t offset = address - region->gpa;
-  return offset < region->size && size <= region->size - offset;
-}
-
 struct region *region_table_lookup(struct region_table *table, enum space space, bool write, uint64_t address, uint32_t size) {
   struct region_list *list = &table->spaces[space];
   struct region *found = NULL;
   pthread_rwlock_rdlock(&table->lock);
   size_t at = upper_bound(list, address);
-  if (at > 0 && takes(list->items[at - 1], write, address, size)) {
+  if (at > 0 && region_takes(list->items[at - 1], write, address, size)) {
     found = list->items[at - 1];
     atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
   }

@@ -41,6 +41,14 @@ struct region_table {
 
 static inline enum space region_space(uint32_t flags) { return flags & REGION_PIO ? SPACE_PIO : SPACE_MMIO; }
 
+/* Of the region's own space: it takes the access whole. */
+static inline bool region_takes(const struct region *region, bool write, uint64_t address, uint32_t size) {
+  if (region->size == 0) return write && address == region->gpa;
+  if (size != 1 && size != 2 && size != 4 && size != 8) return false;
+  uint64_t offset = address - region->gpa;
+  return offset < region->size && size <= region->size - offset;
+}
+
 void region_table_init(struct region_table *table);
 void region_table_destroy(struct region_table *table);
 /* EINVAL for unknown flags, a range that wraps, or size 0 without POSTED_WRITES. */
