@@ -36,7 +36,7 @@ static STEP enum outcome finish(struct caller *caller, enum outcome outcome) {
   caller->region = NULL;
   caller->stage = STAGE_IDLE;
   atomic_store(&caller->claim, region);
-  if (atomic_load(&caller->dispatcher->removals) != caller->removals_seen) drop_claim(caller);
+  if (RARELY(atomic_load(&caller->dispatcher->removals) != caller->removals_seen)) drop_claim(caller);
   return outcome;
 }
 
@@ -48,7 +48,7 @@ static UNUSUAL enum outcome finish_all_ones(struct caller *caller) {
   return finish(caller, OUTCOME_DONE);
 }
 
-static void stop_waiting(struct caller *caller) {
+static STEP void stop_waiting(struct caller *caller) {
   atomic_store_explicit(&caller->wait_deadline_ms, 0, memory_order_relaxed);
 }
 
@@ -160,16 +160,16 @@ static STEP void build_command(struct caller *caller) {
   store64(caller->message + 24, access->write ? access->value : 0);
 }
 
-static bool posted(const struct caller *caller) {
+static STEP bool posted(const struct caller *caller) {
   return caller->access.write && (caller->region->flags & REGION_POSTED_WRITES);
 }
 
 /* Also after a kick: it is still the same wait, so that kicks do not put the deadline off. */
-static void go_on_waiting(struct caller *caller) {
+static STEP void go_on_waiting(struct caller *caller) {
   atomic_store_explicit(&caller->wait_deadline_ms, caller->region->deadline_ms, memory_order_relaxed);
 }
 
-static void start_waiting(struct caller *caller) {
+static STEP void start_waiting(struct caller *caller) {
   uint32_t sequence = atomic_load_explicit(&caller->wait_sequence, memory_order_relaxed);
   atomic_store_explicit(&caller->wait_sequence, sequence + 1, memory_order_relaxed);
   go_on_waiting(caller);
@@ -180,15 +180,15 @@ static STEP bool enter_channel(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
   enum failure failure = atomic_load_explicit(&channel->failure, memory_order_relaxed);
   bool removed = atomic_load(&caller->region->removed);
-  if (removed || failure != FAILURE_NONE) {
+  if (RARELY(removed || failure != FAILURE_NONE)) {
     int error = channel->failure_errno;
     bool first = !removed && atomic_exchange(&channel->reported, 1) == 0;
     channel_unlock(channel);
     *outcome = removed ? fail_removed(caller) : report(caller, failure, error, first);
     return true;
   }
-  caller->moved = channel->owed > 0 ? MESSAGE_BYTES - channel->owed : 0;
-  caller->stage = channel->owed > 0 ? STAGE_DRAIN : STAGE_SEND;
+  caller->moved = RARELY(channel->owed > 0) ? MESSAGE_BYTES - channel->owed : 0;
+  caller->stage = RARELY(channel->owed > 0) ? STAGE_DRAIN : STAGE_SEND;
   start_waiting(caller);
   return false;
 }
@@ -224,11 +224,11 @@ static UNUSUAL enum outcome fail_errno(struct caller *caller, int error) {
 }
 
 static STEP bool lock_step(struct caller *caller, enum outcome *outcome) {
-  if (channel_lock(caller->region->channel, &caller->stop.word) != 0) return handle_stop(caller, outcome);
+  if (RARELY(channel_lock(caller->region->channel, &caller->stop.word) != 0)) return handle_stop(caller, outcome);
   return enter_channel(caller, outcome);
 }
 
-static void begin_command(struct caller *caller) {
+static STEP void begin_command(struct caller *caller) {
   build_command(caller);
   caller->moved = 0;
   caller->stage = STAGE_SEND;
@@ -236,7 +236,7 @@ static void begin_command(struct caller *caller) {
 
 static STEP bool send_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
-  if (caller->moved == 0) {
+  if (USUALLY(caller->moved == 0)) {
     begin_command(caller);
     /* Each time: a peer that is awake, or that sending wakes on this CPU, could read the command before we receive. */
     if (!posted(caller) && !caller->region->trusted && channel_has_surplus(channel)) {
@@ -245,13 +245,13 @@ static STEP bool send_step(struct caller *caller, enum outcome *outcome) {
     }
   }
   long rc = channel_send(channel, &caller->stop.word, caller->message + caller->moved, MESSAGE_BYTES - caller->moved);
-  if (rc == -EINTR) return handle_stop(caller, outcome);
-  if (rc < 0) {
+  if (RARELY(rc == -EINTR)) return handle_stop(caller, outcome);
+  if (RARELY(rc < 0)) {
     *outcome = fail_errno(caller, (int)-rc);
     return true;
   }
   caller->moved += (uint32_t)rc;
-  if (caller->moved < MESSAGE_BYTES) return false;
+  if (RARELY(caller->moved < MESSAGE_BYTES)) return false;
   if (posted(caller)) {
     *outcome = complete_posted(caller);
     return true;
@@ -261,22 +261,31 @@ static STEP bool send_step(struct caller *caller, enum outcome *outcome) {
   return false;
 }
 
-/* Receives into `message`. True: `*outcome` is what to return. False: go on (look at `moved`). */
-static STEP bool receive_bytes(struct caller *caller, enum outcome *outcome) {
-  struct channel *channel = caller->region->channel;
-  uint32_t wanted = MESSAGE_BYTES - caller->moved;
-  long rc = channel_receive(channel, &caller->stop.word, caller->message + caller->moved, wanted);
+/* Anything but the rest of the message. */
+static UNUSUAL bool received_otherwise(struct caller *caller, long rc, uint32_t wanted, enum outcome *outcome) {
   if (rc == -EINTR) return handle_stop(caller, outcome);
   if (rc < 0) *outcome = fail_errno(caller, (int)-rc);
   else if (rc == 0) *outcome = fail_channel(caller, caller->moved > 0 ? FAILURE_SHORT_RESPONSE : FAILURE_PEER_CLOSED, 0);
   else if (rc > (long)wanted) *outcome = fail_channel(caller, FAILURE_LONG_RESPONSE, EMSGSIZE);
-  else if (rc < (long)wanted && channel->responses.kind == FILE_PACKET_SOCKET)
+  else if (caller->region->channel->responses.kind == FILE_PACKET_SOCKET)
     *outcome = fail_channel(caller, FAILURE_SHORT_RESPONSE, EPROTO);
   else {
     caller->moved += (uint32_t)rc;
     return false;
   }
   return true;
+}
+
+/* Receives into `message`. True: `*outcome` is what to return. False: go on (look at `moved`). */
+static STEP bool receive_bytes(struct caller *caller, enum outcome *outcome) {
+  struct channel *channel = caller->region->channel;
+  uint32_t wanted = MESSAGE_BYTES - caller->moved;
+  long rc = channel_receive(channel, &caller->stop.word, caller->message + caller->moved, wanted);
+  if (USUALLY(rc == (long)wanted)) {
+    caller->moved = MESSAGE_BYTES;
+    return false;
+  }
+  return received_otherwise(caller, rc, wanted, outcome);
 }
 
 static bool drain_step(struct caller *caller, enum outcome *outcome) {
@@ -291,8 +300,8 @@ static bool drain_step(struct caller *caller, enum outcome *outcome) {
 
 static STEP bool receive_step(struct caller *caller, enum outcome *outcome) {
   struct channel *channel = caller->region->channel;
-  if (receive_bytes(caller, outcome)) return true;
-  if (caller->moved < MESSAGE_BYTES) return false;
+  if (RARELY(receive_bytes(caller, outcome))) return true;
+  if (RARELY(caller->moved < MESSAGE_BYTES)) return false;
   bool stale = !caller->region->trusted && channel_has_unread(channel);
   *outcome = stale ? fail_channel(caller, FAILURE_UNSOLICITED, EPROTO) : complete(caller);
   return true;
@@ -316,21 +325,21 @@ static UNUSUAL enum outcome advance(struct caller *caller) {
 /* The way of an access that meets nothing unusual, straight on, in the steps of `advance`, which takes it up from whatever stage it comes to. */
 static inline enum outcome usual(struct caller *caller) {
   enum outcome outcome;
-  if (lock_step(caller, &outcome)) return outcome;
-  if (caller->stage != STAGE_SEND) return advance(caller);
+  if (RARELY(lock_step(caller, &outcome))) return outcome;
+  if (RARELY(caller->stage != STAGE_SEND)) return advance(caller);
   if (send_step(caller, &outcome)) return outcome;
-  if (caller->stage != STAGE_RECEIVE) return advance(caller);
-  if (receive_step(caller, &outcome)) return outcome;
+  if (RARELY(caller->stage != STAGE_RECEIVE)) return advance(caller);
+  if (USUALLY(receive_step(caller, &outcome))) return outcome;
   return advance(caller);
 }
 
 /* The region of the last access, where it takes this one too. In one step: whoever removes it sees the claim or takes it away. */
 static STEP struct region *claim_again(struct caller *caller, const struct access *access) {
   uintptr_t held = atomic_load_explicit(&caller->claim, memory_order_relaxed);
-  if (held == 0 || !atomic_compare_exchange_strong(&caller->claim, &held, held | CLAIM_BUSY)) return NULL;
+  if (RARELY(held == 0 || !atomic_compare_exchange_strong(&caller->claim, &held, held | CLAIM_BUSY))) return NULL;
   struct region *region = (struct region *)held;
   bool taken = region_space(region->flags) == access->space && region_takes(region, access->write, access->address, access->size);
-  if (taken) return region;
+  if (USUALLY(taken)) return region;
   atomic_store(&caller->claim, 0);
   region_put(region);
   return NULL;
@@ -346,7 +355,7 @@ static APART struct region *claim_anew(struct caller *caller, const struct acces
 /* `removed` is looked at after the claim: a remover sees that, or we see it removed. */
 enum outcome caller_access(struct caller *caller, const struct access *access) {
   struct region *region = claim_again(caller, access);
-  if (region == NULL && (region = claim_anew(caller, access)) == NULL) return OUTCOME_UNHANDLED;
+  if (RARELY(region == NULL) && (region = claim_anew(caller, access)) == NULL) return OUTCOME_UNHANDLED;
   caller->access = *access;
   caller->stage = STAGE_LOCK;
   caller->region = region;

@@ -1,5 +1,7 @@
 #include "channel.h"
 
+#include "channel_io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -171,9 +173,7 @@ int channel_reconnect(struct channel *channel, int read_fd, int write_fd) {
 }
 
 /* A futex lock that belongs to a caller, not to a thread: it stays held while an interrupted caller is in JavaScript. */
-int channel_lock(struct channel *channel, const _Atomic uint32_t *word) {
-  uint32_t expected = 0;
-  if (atomic_compare_exchange_strong(&channel->lock, &expected, 1)) return 0;
+int channel_wait_for_lock(struct channel *channel, const _Atomic uint32_t *word) {
   while (atomic_exchange(&channel->lock, 2) != 0) {
     long rc = interruptible_syscall(word, SYS_futex, (long)&channel->lock, FUTEX_WAIT_PRIVATE, 2, 0, 0, 0);
     if (rc == -EINTR) return -EINTR;
@@ -181,9 +181,7 @@ int channel_lock(struct channel *channel, const _Atomic uint32_t *word) {
   return 0;
 }
 
-void channel_unlock(struct channel *channel) {
-  if (atomic_exchange(&channel->lock, 0) == 2) syscall(SYS_futex, &channel->lock, FUTEX_WAKE_PRIVATE, 1);
-}
+void channel_wake_waiter(struct channel *channel) { syscall(SYS_futex, &channel->lock, FUTEX_WAKE_PRIVATE, 1); }
 
 bool channel_has_unread(const struct channel *channel) {
   int bytes = 0;

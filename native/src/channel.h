@@ -63,9 +63,9 @@ void channel_put(struct channel *channel);
 /* Puts new files in place of a failed channel's. EINVAL where it has not failed, or the files are another channel's. */
 int channel_reconnect(struct channel *channel, int read_fd, int write_fd);
 
-/* Returns 0, or -EINTR where `word` was raised first. */
-int channel_lock(struct channel *channel, const _Atomic uint32_t *word);
-void channel_unlock(struct channel *channel);
+/* What channel_lock and channel_unlock do where others want the channel too. */
+UNUSUAL int channel_wait_for_lock(struct channel *channel, const _Atomic uint32_t *word);
+UNUSUAL void channel_wake_waiter(struct channel *channel);
 
 /* True where the peer has not yet read all that was sent: an answer seen now cannot be an answer to it. */
 bool channel_has_unread(const struct channel *channel);

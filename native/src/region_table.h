@@ -43,8 +43,8 @@ static inline enum space region_space(uint32_t flags) { return flags & REGION_PI
 
 /* Of the region's own space: it takes the access whole. */
 static inline bool region_takes(const struct region *region, bool write, uint64_t address, uint32_t size) {
-  if (region->size == 0) return write && address == region->gpa;
-  if (size != 1 && size != 2 && size != 4 && size != 8) return false;
+  if (RARELY(region->size == 0)) return write && address == region->gpa;
+  if (RARELY(size == 0 || size > 8 || (size & (size - 1)) != 0)) return false;
   uint64_t offset = address - region->gpa;
   return offset < region->size && size <= region->size - offset;
 }

@@ -8,5 +8,8 @@
 #define APART __attribute__((noinline))
 /* Far from it. */
 #define UNUSUAL __attribute__((cold, noinline))
+/* For conditions: which way is straight on. */
+#define USUALLY(condition) __builtin_expect(!!(condition), 1)
+#define RARELY(condition) __builtin_expect(!!(condition), 0)
 
 #endif
