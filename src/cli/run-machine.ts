@@ -44,6 +44,7 @@ export async function runMachine(options: RunMachineOptions, thread: VcpuThread)
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   const serial = options.console === 'stdio' ? new ProcessConsole(stop) : null;
+  if (serial === null) process.stdout.on('error', stop); /* devices may print */
   const saving = options.snapshotTo === undefined ? null : new SnapshotSignal(options.snapshotTo);
   let control: ControlSocket | null = null;
   let machine: VirtualMachine | null = null;
@@ -61,6 +62,7 @@ export async function runMachine(options: RunMachineOptions, thread: VcpuThread)
     metrics?.close();
     saving?.close();
     serial?.close();
+    process.stdout.off('error', stop);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
