@@ -364,7 +364,10 @@ enum outcome caller_access(struct caller *caller, const struct access *access) {
 
 void caller_region_removed(struct caller *caller, struct region *region) {
   uintptr_t claim = (uintptr_t)region;
-  if (atomic_compare_exchange_strong(&caller->claim, &claim, 0)) return region_put(region);
+  if (atomic_compare_exchange_strong(&caller->claim, &claim, 0)) {
+    region_put(region); /* the remover has one more reference */
+    return;
+  }
   if (claim != ((uintptr_t)region | CLAIM_BUSY)) return;
   if (!caller->parked) stop_raise(&caller->stop, STOP_REMOVED);
   else if (caller->stage != STAGE_FAILED) fail_removed(caller);
