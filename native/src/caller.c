@@ -1,7 +1,7 @@
 #include "caller.h"
 
 #include "channel_io.h"
-#include "dispatcher.h"
+#include "claim.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,22 +21,12 @@ int caller_init(struct caller *caller, struct dispatcher *dispatcher) {
   return 0;
 }
 
-static UNUSUAL void drop_claim(struct caller *caller) {
-  caller->removals_seen = atomic_load(&caller->dispatcher->removals);
-  uintptr_t held = atomic_exchange(&caller->claim, 0);
-  if (held != 0) region_put((struct region *)held);
-}
-
-/*
- * Forgets the access, not its region: the next access is often its too, and needs no table and no reference then. Nobody
- * may keep a region that was removed: a remover sees the claim, or we see its removal.
- */
+/* Forgets the access, not its region. */
 static STEP enum outcome finish(struct caller *caller, enum outcome outcome) {
-  uintptr_t region = (uintptr_t)caller->region;
+  struct region *region = caller->region;
   caller->region = NULL;
   caller->stage = STAGE_IDLE;
-  atomic_store(&caller->claim, region);
-  if (RARELY(atomic_load(&caller->dispatcher->removals) != caller->removals_seen)) drop_claim(caller);
+  claim_keep(caller, region);
   return outcome;
 }
 
@@ -333,25 +323,6 @@ static inline enum outcome usual(struct caller *caller) {
   return advance(caller);
 }
 
-/* The region of the last access, where it takes this one too. In one step: whoever removes it sees the claim or takes it away. */
-static STEP struct region *claim_again(struct caller *caller, const struct access *access) {
-  uintptr_t held = atomic_load_explicit(&caller->claim, memory_order_relaxed);
-  if (RARELY(held == 0 || !atomic_compare_exchange_strong(&caller->claim, &held, held | CLAIM_BUSY))) return NULL;
-  struct region *region = (struct region *)held;
-  bool taken = region_space(region->flags) == access->space && region_takes(region, access->write, access->address, access->size);
-  if (USUALLY(taken)) return region;
-  atomic_store(&caller->claim, 0);
-  region_put(region);
-  return NULL;
-}
-
-static APART struct region *claim_anew(struct caller *caller, const struct access *access) {
-  struct region_table *table = &caller->dispatcher->regions;
-  struct region *region = region_table_lookup(table, access->space, access->write, access->address, access->size);
-  if (region != NULL) atomic_store(&caller->claim, (uintptr_t)region | CLAIM_BUSY);
-  return region;
-}
-
 /* `removed` is looked at after the claim: a remover sees that, or we see it removed. */
 enum outcome caller_access(struct caller *caller, const struct access *access) {
   struct region *region = claim_again(caller, access);
@@ -363,12 +334,7 @@ enum outcome caller_access(struct caller *caller, const struct access *access) {
 }
 
 void caller_region_removed(struct caller *caller, struct region *region) {
-  uintptr_t claim = (uintptr_t)region;
-  if (atomic_compare_exchange_strong(&caller->claim, &claim, 0)) {
-    region_put(region); /* the remover has one more reference */
-    return;
-  }
-  if (claim != ((uintptr_t)region | CLAIM_BUSY)) return;
+  if (!claim_take_away(caller, region)) return;
   if (!caller->parked) stop_raise(&caller->stop, STOP_REMOVED);
   else if (caller->stage != STAGE_FAILED) fail_removed(caller);
 }
@@ -403,7 +369,7 @@ void caller_end(struct caller *caller) {
   pthread_mutex_unlock(&dispatcher->lock);
   if (caller->stage > STAGE_LOCK && caller->stage < STAGE_FAILED) leave_channel(caller, caller->region->channel);
   if (caller->stage != STAGE_IDLE) finish(caller, OUTCOME_DONE);
-  drop_claim(caller);
+  claim_drop(caller);
   caller->dispatcher = NULL;
   shared_release(&dispatcher->shared);
 }

@@ -40,8 +40,6 @@ struct caller_area {
 };
 _Static_assert(sizeof(struct caller_area) == 128, "callerArea is 128 bytes");
 
-#define CLAIM_BUSY 1u
-
 struct dispatcher;
 
 struct caller {
@@ -49,7 +47,7 @@ struct caller {
   struct dispatcher *dispatcher; /* NULL: ended */
   struct stop_target stop;
   struct region *region; /* of the access under way */
-  _Atomic uintptr_t claim; /* the region whose reference it has, that of the last access; with CLAIM_BUSY: of the one under way */
+  _Atomic uintptr_t claim; /* claim.h */
   uint32_t removals_seen;
   _Atomic uint32_t wait_sequence;  /* one more for each access that waits for a peer */
   _Atomic uint32_t wait_deadline_ms; /* 0: not waiting, or without a deadline */
