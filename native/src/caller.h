@@ -27,7 +27,7 @@ struct access {
   uint64_t value;   /* in: written; out: read, zero-extended */
 };
 
-/* Shared with JavaScript: callerArea() and vcpuArea() in binding.ts. C reads each request field once. */
+/* Shared with JavaScript: callerArea() and vcpuArea() in src/native/bindings/dispatch.ts. C reads each request field once. */
 struct caller_area {
   uint32_t value_low, value_high, address_low, address_high, size, flags; /* flags: bit 0 write, bit 1 PIO */
   int32_t outcome; /* of the last access */
@@ -47,7 +47,7 @@ struct caller {
   struct dispatcher *dispatcher; /* NULL: ended */
   struct stop_target stop;
   struct region *region; /* of the access under way */
-  _Atomic uintptr_t claim; /* claim.h */
+  _Atomic uintptr_t claim; /* this and the next: claim.h */
   uint32_t removals_seen;
   _Atomic uint32_t wait_sequence;  /* one more for each access that waits for a peer */
   _Atomic uint32_t wait_deadline_ms; /* 0: not waiting, or without a deadline */

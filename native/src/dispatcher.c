@@ -1,4 +1,4 @@
-/* The face of dispatchers and regions towards JavaScript: DispatcherBinding in src/native/binding.ts. */
+/* The face of dispatchers and regions towards JavaScript: DispatcherBinding in src/native/bindings/dispatch.ts. */
 #include "dispatcher.h"
 
 #include "common.h"

@@ -1,4 +1,4 @@
-/* Callers without KVM, each in the place of a vCPU: the caller functions of DispatcherBinding in src/native/binding.ts. */
+/* Callers without KVM, each in the place of a vCPU: of DispatcherBinding in src/native/bindings/dispatch.ts. */
 #include "common.h"
 #include "dispatcher.h"
 

@@ -12,7 +12,7 @@
 #define MESSAGE_BYTES 32
 #define BATCH 64
 
-/* Results of an exchange besides a count; fixed by src/native/binding.ts. */
+/* Results of an exchange besides a count; fixed by src/native/bindings/dispatch.ts. */
 enum { EXCHANGE_EOF = 0, EXCHANGE_STOPPED = -1, EXCHANGE_MALFORMED = -2, EXCHANGE_ERROR = -3, EXCHANGE_NOTHING = -4,
        EXCHANGE_BLOCKED = -5, EXCHANGE_KICKED = -6, NO_RESULT = 1 };
 

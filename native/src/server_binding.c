@@ -1,4 +1,4 @@
-/* The face of region servers towards JavaScript: ServerBinding in src/native/binding.ts. */
+/* The face of region servers towards JavaScript: ServerBinding in src/native/bindings/dispatch.ts. */
 #include "common.h"
 #include "server.h"
 

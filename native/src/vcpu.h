@@ -6,7 +6,7 @@
 
 #include <linux/kvm.h>
 
-/* What vcpuRun and vcpuSettle return besides KVM's exit reasons (src/native/binding.ts). */
+/* What vcpuRun and vcpuSettle return besides KVM's exit reasons (src/native/bindings/dispatch.ts). */
 enum { RUN_INTERRUPTED = -1, RUN_FAILED = -2, RUN_SETTLED = -3 };
 
 struct vcpu {
