@@ -172,7 +172,6 @@ int channel_reconnect(struct channel *channel, int read_fd, int write_fd) {
   return error;
 }
 
-/* A futex lock that belongs to a caller, not to a thread: it stays held while an interrupted caller is in JavaScript. */
 int channel_wait_for_lock(struct channel *channel, const _Atomic uint32_t *word) {
   while (atomic_exchange(&channel->lock, 2) != 0) {
     long rc = interruptible_syscall(word, SYS_futex, (long)&channel->lock, FUTEX_WAIT_PRIVATE, 2, 0, 0, 0);

@@ -1,4 +1,4 @@
-/* Moving the bytes of a channel: inlined, for the reason that interruptible_syscall is. */
+/* Locking a channel and moving its bytes: inlined, for the reason that interruptible_syscall is. */
 #ifndef IOREGION_CHANNEL_IO_H
 #define IOREGION_CHANNEL_IO_H
 
@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* 0, or -EINTR where `word` was raised first. */
+/*
+ * A futex lock that belongs to a caller, not to a thread: it stays held while an interrupted caller is in JavaScript.
+ * 0, or -EINTR where `word` was raised first.
+ */
 static STEP int channel_lock(struct channel *channel, const _Atomic uint32_t *word) {
   uint32_t expected = 0;
   if (USUALLY(atomic_compare_exchange_strong(&channel->lock, &expected, 1))) return 0;
@@ -36,8 +39,9 @@ static STEP long channel_receive(const struct channel *channel, const _Atomic ui
   const struct endpoint *end = &channel->responses;
   int flags = end->kind == FILE_PACKET_SOCKET ? MSG_TRUNC : 0; /* a longer packet shows its real length */
   for (;;) {
-    long rc = RARELY(end->kind == FILE_OTHER) ? interruptible_syscall(word, SYS_read, end->fd, (long)data, length, 0, 0, 0)
-                                      : interruptible_syscall(word, SYS_recvfrom, end->fd, (long)data, length, flags, 0, 0);
+    long rc = RARELY(end->kind == FILE_OTHER)
+                  ? interruptible_syscall(word, SYS_read, end->fd, (long)data, length, 0, 0, 0)
+                  : interruptible_syscall(word, SYS_recvfrom, end->fd, (long)data, length, flags, 0, 0);
     if (USUALLY(rc != -EAGAIN)) return rc;
     if ((rc = interruptible_wait(word, end->fd, POLLIN)) < 0) return rc;
   }

@@ -257,7 +257,6 @@ export class VirtualMachine extends MachineEmitter {
       this.#on = on;
       this.#startMs = performance.now() - began;
       for (const loop of on.loops) loop.start();
-      on.hardware.serial?.connect();
     } catch (error) {
       await closeAll(closing);
       this.#enter('off');
@@ -276,6 +275,7 @@ export class VirtualMachine extends MachineEmitter {
   /** The guest runs: until its devices are there. What it ended for meanwhile is no failure to start. */
   async #complete(on: PoweredOn): Promise<void> {
     try {
+      on.hardware.serial?.connect();
       await this.#bay.arrived();
       if (this.#on === on) this.#enter('running');
     } catch (error) {
