@@ -10,6 +10,8 @@ export interface VirtioParameters {
   readonly driver: 'split' | 'packed' | 'legacy';
   /** Default `msix`, which the legacy driver does not have. */
   readonly interrupts?: 'msix' | 'pin';
+  /** It waits by reading the device's ISR status again and again, with interrupts off. Default false: asleep. */
+  readonly polls?: boolean;
   /** Where BARs may go: gpa and port, multiples of the largest BAR. */
   readonly memoryWindow: number;
   readonly portWindow: number;
@@ -119,10 +121,11 @@ function readBars(at: (offset: number) => number): VirtioBar[] {
   })).filter(({ size }) => size > 0);
 }
 
-function flagsOf({ driver, interrupts = 'msix' }: VirtioParameters): number {
-  if (driver === 'legacy') return LAYOUT.VIRTIO_FLAG_LEGACY | LAYOUT.VIRTIO_FLAG_PIN;
+function flagsOf({ driver, interrupts = 'msix', polls = false }: VirtioParameters): number {
+  const waiting = polls ? LAYOUT.VIRTIO_FLAG_POLL : 0;
+  if (driver === 'legacy') return waiting | LAYOUT.VIRTIO_FLAG_LEGACY | LAYOUT.VIRTIO_FLAG_PIN;
   const ring = driver === 'packed' ? LAYOUT.VIRTIO_FLAG_PACKED : 0;
-  return ring | (interrupts === 'pin' ? LAYOUT.VIRTIO_FLAG_PIN : 0);
+  return waiting | ring | (interrupts === 'pin' ? LAYOUT.VIRTIO_FLAG_PIN : 0);
 }
 
 function stepName(step: number): string {

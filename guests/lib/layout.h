@@ -116,6 +116,8 @@
 #define VIRTIO_FLAG_LEGACY 2
 /* Interrupts by INTA# and the I/O APIC; otherwise by MSI-X. */
 #define VIRTIO_FLAG_PIN 4
+/* Instead of sleeping, asks the device again and again: an access to its ISR status each time. */
+#define VIRTIO_FLAG_POLL 8
 
 #define VIRTIO_STEP_FIND 1
 #define VIRTIO_STEP_PLACE 2

@@ -33,8 +33,7 @@ struct __attribute__((packed)) table {
 extern const char interrupt_entries[];
 #define ENTRY_SIZE 16
 
-/* Reading it withdraws the interrupt (4.1.4.5). */
-static void read_isr(void)
+void read_isr(void)
 {
   if (has_flag(VIRTIO_FLAG_LEGACY))
     pio_read8(STATE->windows.legacy + LEGACY_ISR);

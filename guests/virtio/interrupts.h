@@ -11,6 +11,8 @@
 #define MESSAGE_ADDRESS 0xfee00000u
 
 void enable_interrupts(void);
+/* Withdraws the device's interrupt, by an access to it (4.1.4.5). */
+void read_isr(void);
 /* Sleeps until an interrupt comes. Interrupts are off before and after, so that what is checked before cannot be missed. */
 static inline void wait_for_interrupt(void)
 {

@@ -69,7 +69,10 @@ static int wait_for(struct queue *queue, uint32_t count)
   while (count > 0) {
     int32_t slot = reap(queue);
     if (slot < 0) {
-      wait_for_interrupt();
+      if (has_flag(VIRTIO_FLAG_POLL))
+        read_isr();
+      else
+        wait_for_interrupt();
       continue;
     }
     if (slot >= VIRTIO_SLOTS || mmio_read8(buffer_of(queue, (uint32_t)slot) + BUFFER_STATUS) != 0)

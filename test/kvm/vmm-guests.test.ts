@@ -1,41 +1,33 @@
 /**
- * The freestanding guests as kernels of our machine: what their devices count, and what becomes of a device that dies. A guest
- * starts over when it has ended, until its machine is off: counts are at least what one run makes.
+ * The freestanding guests as kernels of our machine, and what their devices count. A guest starts over when it has ended, until
+ * its machine is off: counts are at least what one run makes.
  */
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { BackendServer } from 'ioregion/vhost-user';
 import { type DiskDescription, type MachineDescription, type MachineMetrics, VirtualMachine } from 'ioregion/vmm';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   guestKernel,
   LAYOUT,
   pioWrite,
-  virtioKernel,
-  virtioPattern,
-  waitEqual,
   writeBenchParameters,
   writeOplist,
   writeStressParameters,
 } from '#dist/guests/index.js';
 import { BlockDevice } from '#dist/src/virtio/devices/blk/index.js';
-import { childProcesses, isRunning } from '../support/child-processes.js';
+import { hasPattern, writeDiskKernel, writeEmptyDisk } from '#dist/test/support/disk-guest.js';
 import { PATIENCE } from '../support/patience.js';
 import { NodeProcess } from '../support/processes.js';
-import { describeWhere, kvmDevice, tapDevices } from '../support/require.js';
+import { describeWhere, kvmDevice } from '../support/require.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const MEMORY = 32 * 2 ** 20;
 const PARAMETERS = LAYOUT.GUEST_FREE;
-const WAIT = { timeout: 30_000 * PATIENCE };
-const SEED = 7;
 const REQUESTS = 20;
-/** More than a guest writes until something is killed. */
-const ENDLESS = 1 << 20;
 const OK = { reason: 'debug-exit', code: LAYOUT.GUEST_STATUS_OK };
 
 const directory = temporaryDirectory();
@@ -47,33 +39,14 @@ function write(bytes: Uint8Array): string {
   return path;
 }
 
-function emptyDisk(bytes: number): string {
-  const path = join(directory, `disk-${files++}.img`);
-  writeFileSync(path, '');
-  truncateSync(path, bytes);
-  return path;
-}
+const emptyDisk = (): string => writeEmptyDisk(join(directory, `disk-${files++}.img`), 2 ** 20);
+const diskKernel = (): Promise<string> => writeDiskKernel(join(directory, `kernel-${files++}`), { requests: REQUESTS });
 
-async function diskKernel(requests: number): Promise<string> {
-  const windows = { memoryWindow: 0xd000_0000, portWindow: 0x1000 };
-  return write(await virtioKernel({ driver: 'split', ...windows, queues: 1, requests, seed: SEED }));
-}
-
-/** Says `text` on the serial port, then ends, or waits for ever. */
-async function sayingKernel(text: string, waits = false): Promise<string> {
-  const say = [...text].map((one) => pioWrite(0x3f8, 1, one.charCodeAt(0)));
-  const ops = waits ? [...say, waitEqual(LAYOUT.GUEST_FREE - 8, 1)] : say;
+/** Says `text` on the serial port, then ends. */
+async function sayingKernel(text: string): Promise<string> {
+  const ops = [...text].map((one) => pioWrite(0x3f8, 1, one.charCodeAt(0)));
   const prepare = (memory: Uint8Array): void => void writeOplist(memory, PARAMETERS, ops);
   return write(await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: PARAMETERS }));
-}
-
-function expectPattern(disk: string): void {
-  const written = Array.from({ length: REQUESTS }, (_, request) => virtioPattern(SEED, request));
-  expect(
-    readFileSync(disk)
-      .subarray(0, REQUESTS * LAYOUT.VIRTIO_REQUEST_BYTES)
-      .equals(Buffer.concat(written)),
-  ).toBe(true);
 }
 
 async function run(description: MachineDescription) {
@@ -81,9 +54,6 @@ async function run(description: MachineDescription) {
   await machine.start({ signal: AbortSignal.timeout(60_000 * PATIENCE) });
   return { end: await machine.ended, metrics: machine.metrics() };
 }
-
-const deviceProcesses = () => childProcesses().filter(({ command }) => command.includes('region-server'));
-const popped = (machine: VirtualMachine): number => machine.metrics().devices[0]?.queues?.[0]?.popped ?? 0;
 
 describeWhere([kvmDevice], 'a freestanding guest on our machine', () => {
   it('speaks on the serial port, in long mode', async () => {
@@ -116,14 +86,14 @@ describeWhere([kvmDevice], 'a freestanding guest on our machine', () => {
   });
 
   function expectDisk(path: string, metrics: MachineMetrics): void {
-    expectPattern(path);
+    expect(hasPattern(path, REQUESTS)).toBe(true);
     expect(metrics.regions['pci slot 1']?.latency?.count).toBeGreaterThan(20);
     expect(metrics.devices).toMatchObject([{ slot: 1 }]);
   }
 
   it.each(['inline', 'thread', 'process'] as const)('writes to a disk that is %s, which counts', async (attach) => {
-    const path = emptyDisk(2 ** 20);
-    const { end, metrics } = await run({ kernel: await diskKernel(REQUESTS), disks: [{ path, attach }] });
+    const path = emptyDisk();
+    const { end, metrics } = await run({ kernel: await diskKernel(), disks: [{ path, attach }] });
     expect(end).toEqual(OK);
     expectDisk(path, metrics);
     const [queue] = metrics.devices[0]!.queues!;
@@ -136,115 +106,32 @@ describeWhere([kvmDevice], 'a freestanding guest on our machine', () => {
   });
 
   it('writes to a disk behind a vhost-user backend', async () => {
-    const path = emptyDisk(2 ** 20);
+    const path = emptyDisk();
     const socket = join(directory, 'backend');
     const backend = BackendServer.listen(socket, { device: BlockDevice.open({ path }) });
     const disks: DiskDescription[] = [{ path, attach: `vhost-user:${socket}` }];
-    const { end, metrics } = await run({ kernel: await diskKernel(REQUESTS), disks });
+    const { end, metrics } = await run({ kernel: await diskKernel(), disks });
     await backend.close();
     expect(end).toEqual(OK);
     expectDisk(path, metrics);
   });
 
   it('runs beside another one in the same process, which shares nothing with it', async () => {
-    const paths = [emptyDisk(2 ** 20), emptyDisk(2 ** 20)];
-    const kernel = await diskKernel(REQUESTS);
+    const paths = [emptyDisk(), emptyDisk()];
+    const kernel = await diskKernel();
     const ends = await Promise.all(paths.map((path) => run({ kernel, disks: [{ path, attach: 'thread' }] })));
     expect(ends.map(({ end }) => end)).toEqual([OK, OK]);
     for (const [index, path] of paths.entries()) expectDisk(path, ends[index]!.metrics);
   });
 
   it('runs under `ioregion run`, whose metrics are in a file, and hands on its status', async () => {
-    const path = emptyDisk(2 ** 20);
+    const path = emptyDisk();
     const metrics = join(directory, 'metrics.json');
-    const args = ['run', '--kernel', await diskKernel(REQUESTS), '--memory', '32M', '--console', 'none'];
-    const child = new NodeProcess(PROGRAM, [...args, '--disk', path, '--metrics', metrics], WAITING);
+    const args = ['run', '--kernel', await diskKernel(), '--memory', '32M', '--console', 'none'];
+    const child = new NodeProcess(PROGRAM, [...args, '--disk', path, '--metrics', metrics], {
+      timeoutMs: 120_000 * PATIENCE,
+    });
     expect(await child.exited).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expectDisk(path, JSON.parse(readFileSync(metrics, 'utf8')) as MachineMetrics);
   });
-});
-
-const WAITING = { timeoutMs: 120_000 * PATIENCE };
-/** Of tests that start several processes, which load modules for long on an emulated CPU. */
-const SLOW = 60_000 * PATIENCE;
-
-/** A machine whose guest writes without end, to a disk in another process. */
-async function busyMachine(policy: NonNullable<DiskDescription['policy']>) {
-  const failures: Error[] = [];
-  const machine = new VirtualMachine({
-    kernel: await diskKernel(ENDLESS),
-    memory: MEMORY,
-    disks: [{ path: emptyDisk(2 ** 31), attach: 'process', policy }],
-  });
-  machine.on('failure', (failure) => void failures.push(failure));
-  await machine.start({ signal: AbortSignal.timeout(120_000 * PATIENCE) });
-  await vi.waitFor(() => expect(popped(machine)).toBeGreaterThan(20), WAIT);
-  const [device] = deviceProcesses();
-  return { machine, failures, pid: device!.pid };
-}
-
-const GONE = { code: 'ERR_IOREGION_DEVICE_PROCESS' };
-
-describeWhere([kvmDevice], 'a device process that is killed under load', () => {
-  it(
-    'leaves the guest without its device, and tells, where the policy is all-ones',
-    async () => {
-      const { machine, failures, pid } = await busyMachine('all-ones');
-      process.kill(pid, 'SIGKILL');
-      await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
-      expect(machine.state).toBe('running');
-      await machine.stop();
-      expect([await machine.ended, deviceProcesses()]).toEqual([{ reason: 'stopped' }, []]);
-    },
-    SLOW,
-  );
-
-  it(
-    'ends the machine with the failure where the policy is stop',
-    async () => {
-      const { machine, failures, pid } = await busyMachine('stop');
-      process.kill(pid, 'SIGKILL');
-      expect(await machine.ended).toMatchObject({ reason: 'failed', error: GONE });
-      expect([machine.state, failures, deviceProcesses()]).toEqual(['off', [], []]);
-    },
-    SLOW,
-  );
-
-  it(
-    'gives the guest a power cycle and a new process where the policy is restart',
-    async () => {
-      const { machine, failures, pid } = await busyMachine('restart');
-      process.kill(pid, 'SIGKILL');
-      await vi.waitFor(() => expect(failures).toMatchObject([GONE]), WAIT);
-      await vi.waitFor(() => {
-        expect(deviceProcesses().filter((device) => device.pid !== pid)).toHaveLength(1);
-        expect([machine.state, popped(machine) > 20]).toEqual(['running', true]);
-      }, WAIT);
-      await machine.stop();
-      expect(deviceProcesses()).toEqual([]);
-    },
-    SLOW,
-  );
-});
-
-describeWhere([kvmDevice, tapDevices], 'a VMM that is killed', () => {
-  it(
-    'leaves no process, no socket and no TAP device behind',
-    async () => {
-      const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('ioregion-device-'));
-      const before = sockets();
-      const disk = `${emptyDisk(2 ** 20)},attach=process`;
-      const args = ['run', '--kernel', await sayingKernel('up\n', true), '--memory', '32M'];
-      const vmm = new NodeProcess(PROGRAM, [...args, '--disk', disk, '--net', 'tap=ioleft0,attach=process'], WAITING);
-      await vmm.printed('up');
-      /* The guest speaks before its devices are there. */
-      const there = () => [childProcesses(vmm.pid).length, existsSync('/sys/class/net/ioleft0')];
-      await vi.waitFor(() => expect(there()).toEqual([2, true]), WAIT);
-      const devices = childProcesses(vmm.pid);
-      await vmm.kill('SIGKILL');
-      await vi.waitFor(() => expect(devices.filter(({ pid }) => isRunning(pid))).toEqual([]), WAIT);
-      expect([existsSync('/sys/class/net/ioleft0'), sockets()]).toEqual([false, before]);
-    },
-    SLOW,
-  );
 });

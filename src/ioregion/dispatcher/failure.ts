@@ -39,6 +39,9 @@ const CODES: Record<FailureReason, string> = {
   'region-removed': 'ERR_IOREGION_REGION_REMOVED',
 };
 
+/** For people. */
+export const explainFailure = (reason: FailureReason): string => EXPLANATIONS[reason];
+
 /** By the number of native/src/region_table.h. */
 const POLICIES = ['all-ones', 'stop', 'reconnect'] as const;
 

@@ -1,106 +1,94 @@
-/** A function in a process of its own, started for it: `ioregion region-server`. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type DeviceConnection, DevicePort, deviceProcessEnvironment } from '../../ioregion/index.js';
-import { entryFile } from '../../native/entry-file.js';
-import { Fd, socketpair } from '../../native/index.js';
-import { FUNCTION_MODULE, RemoteWiring } from '../../virtio/pci/index.js';
+/** A function in a process of its own, started for it. */
+import { explainFailure, type FailureReason } from '../../ioregion/dispatcher/failure.js';
+import { Fd, socketpair, undoOnFailure } from '../../native/index.js';
+import { RemoteWiring } from '../../virtio/pci/index.js';
 import { DeviceProcessError } from '../errors.js';
 import { PCI_MEMORY, PCI_MEMORY_64, type Range } from '../layout.js';
 import { type AttachContext, type Attachment, commonOptions, vectorsOf } from './attachment.js';
+import { DeviceProcess } from './device-process.js';
 import type { DeviceSpec } from './device-spec.js';
 import { dispatchTo, forwarded, remoteRegions, statePort } from './remote-regions.js';
 
-const COMMAND = fileURLToPath(entryFile(new URL('../../cli/main.js', import.meta.url), 'ioregion.cjs'));
 /** Name of the file that the queues count in. */
 const FIGURES = 'figures';
-/** The longest wait for an access, ms: a device process that is stuck is reported then. */
+/** The longest wait for an access, ms: a device process that is stuck is reported then, and ended. */
 const DEADLINE_MS = 30_000;
 
-/** `arrived` rejects with DeviceProcessError where the process ends before it serves. @throws KvmIoctlError; nothing is left then */
+/**
+ * `arrived` rejects with DeviceProcessError where the process ends before it serves.
+ * @throws KvmIoctlError, SystemError; nothing is left then
+ */
 export async function attachProcess(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
-  const { vm, routes, memory, pinGsi, figures, bars } = context;
+  const { vm, routes, pinGsi } = context;
   const pin = pinGsi === undefined ? {} : { pinGsi };
   const doorbells = [PCI_MEMORY, PCI_MEMORY_64].map(doorbellRange);
-  const wiring = new RemoteWiring({ vm, routes, vectors: vectorsOf(spec), doorbells, ...pin });
+  return undoOnFailure((undo) => {
+    const wiring = undo.use(new RemoteWiring({ vm, routes, vectors: vectorsOf(spec), doorbells, ...pin }));
+    const [here, there] = socketpair('seqpacket');
+    undo.use(there);
+    const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, DEADLINE_MS, false);
+    undo.defer(() => dispatcher.close());
+    here.close();
+    const { options, files } = describe(spec, context, wiring);
+    const process = DeviceProcess.start(spec, options);
+    /* Accesses that come before wait in the socket; with a process that does not start it is closed. */
+    const arrived = process.connection
+      .then((connection) => void connection.offer(remoteRegions(spec), files, { default: there }))
+      .finally(() => there.close());
+    const { lost, close } = supervise(process, arrived, (reason) => {
+      context.onFailure(new DeviceProcessError(spec.name, reason));
+    });
+    const closeAll = async (): Promise<void> => {
+      dispatcher.close();
+      await close();
+      wiring.close();
+    };
+    const slot = { elsewhere: forwarded(spec, dispatcher, context.bars) };
+    return { slot, state: statePort(spec, dispatcher), arrived, lost, close: closeAll };
+  });
+}
+
+/** What the process is told, and the files that it gets with it, by name. */
+function describe(spec: DeviceSpec, context: AttachContext, { fds: wires, interrupts, kicks }: RemoteWiring) {
+  const { memory, figures } = context;
   const { fds, regions } = memory.share();
   const names = fds.map((_, index) => `memory-${index}`);
-  const { interrupts, kicks } = wiring;
   const counting = figures === null ? {} : { figures: FIGURES };
   const options = { ...commonOptions(spec, context), memory: { fds: names, regions }, interrupts, kicks, ...counting };
   const named = Object.fromEntries(names.map((name, index) => [name, new Fd(fds[index]!)]));
-  const files = { ...wiring.fds, ...named, ...(figures === null ? {} : { [FIGURES]: figures }) };
-  const [here, there] = socketpair('seqpacket');
-  const dispatcher = dispatchTo(spec, { readFd: here, writeFd: here }, DEADLINE_MS, false);
-  here.close();
-  /* Accesses that come before wait in the socket; with a process that does not start it is closed. */
-  const arrived = startProcess(spec, options)
-    .then((process) => offered(process, spec, files, there))
-    .finally(() => there.close());
-  let closing = false;
-  arrived.then(
-    ({ ended }) =>
-      ended.then((reason) => {
-        if (!closing) context.onFailure(new DeviceProcessError(spec.name, reason));
-      }),
-    () => {} /* told by `arrived` */,
-  );
-  const close = async (): Promise<void> => {
-    closing = true;
-    dispatcher.close();
-    const process = await arrived.catch(() => null);
-    process?.connection.close();
-    await process?.ended;
-    wiring.close();
-  };
-  const slot = { elsewhere: forwarded(spec, dispatcher, bars) };
-  return { slot, state: statePort(spec, dispatcher), arrived: arrived.then(() => {}), close };
-}
-
-/** The process gets its end of the channel. */
-function offered(process: DeviceProcess, spec: DeviceSpec, files: Readonly<Record<string, Fd>>, channel: Fd) {
-  process.connection.offer(remoteRegions(spec), files, { default: channel });
-  return process;
+  return { options, files: { ...wires, ...named, ...(figures === null ? {} : { [FIGURES]: figures }) } };
 }
 
 function doorbellRange({ start, end }: Range) {
   return { space: 'mmio', address: start, size: end - start } as const;
 }
 
-interface DeviceProcess {
-  readonly connection: DeviceConnection;
-  readonly ended: Promise<string>;
-}
-
-async function startProcess({ name, isBuiltIn, cpus, spinNs }: DeviceSpec, options: unknown): Promise<DeviceProcess> {
-  const directory = mkdtempSync(join(tmpdir(), 'ioregion-device-'));
-  const port = DevicePort.listen(join(directory, 'port'));
-  try {
-    const args = [
-      ...['region-server', '--socket', join(directory, 'port'), '--options', JSON.stringify(options)],
-      ...(cpus === undefined ? [] : ['--cpu', cpus.join('+')]),
-      ...(spinNs === undefined ? [] : ['--spin', String(spinNs)]),
-    ];
-    /* Out of reach of a terminal's signals: it ends when its machine hangs up, however that ends. */
-    const child = spawn(process.execPath, [COMMAND, ...args, fileURLToPath(FUNCTION_MODULE)], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      detached: true,
-      ...(isBuiltIn === true ? { env: deviceProcessEnvironment() } : {}),
-    });
-    const ended = new Promise<string>((resolve) => {
-      child.once('error', (error) => resolve(error.message));
-      child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? `status ${code}`}`));
-    });
-    const early = ended.then((reason) => {
-      throw new DeviceProcessError(name, reason);
-    });
-    early.catch(() => {});
-    return { connection: await Promise.race([port.accept(), early]), ended };
-  } finally {
-    port.close();
-    rmSync(directory, { recursive: true, force: true });
-  }
+/**
+ * Tells of a process that is gone once, unless it is closed. One that has lost its registers, because it is stuck, stopped or lying,
+ * must not go on with the queues: it is killed.
+ */
+function supervise(process: DeviceProcess, arrived: Promise<void>, onGone: (reason: string) => void) {
+  let told = false;
+  const tell = (reason: string): void => {
+    if (!told) onGone(reason);
+    told = true;
+  };
+  const tellOnceArrived = (reason: string): void => {
+    arrived.then(
+      () => tell(reason),
+      () => {} /* told by `arrived` */,
+    );
+  };
+  void process.ended.then(tellOnceArrived);
+  const lost = (reason: FailureReason): void => {
+    const why = explainFailure(reason);
+    process.kill(why);
+    /* What has died says more of it itself. */
+    if (reason !== 'peer-closed') tellOnceArrived(why);
+  };
+  const close = async (): Promise<void> => {
+    told = true;
+    await process.end();
+  };
+  return { lost, close };
 }

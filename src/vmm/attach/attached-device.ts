@@ -1,4 +1,5 @@
 /** A device of a machine that is switched on, and what its queues count. */
+import type { FailureReason } from '../../ioregion/index.js';
 import type { Memfd } from '../../native/index.js';
 import { type QueueFigure, QueueFigures } from '../../virtio/runner/index.js';
 import type { SlotOptions } from '../board/board-slots.js';
@@ -56,6 +57,11 @@ export class AttachedDevice {
 
   figures(): DeviceFigures {
     return { ...this.info, queues: this.#parts.figures?.read() ?? null };
+  }
+
+  /** Its registers do not answer any more. */
+  lost(reason: FailureReason): void {
+    this.#parts.attachment.lost?.(reason);
   }
 
   /** The board has let go of it, or is gone. */

@@ -1,4 +1,5 @@
 /** What attaching a device needs of its machine, and gives to it. */
+import type { FailureReason } from '../../ioregion/index.js';
 import type { Vm } from '../../kvm/index.js';
 import type { GuestMemory } from '../../memory/index.js';
 import type { IoregionError, Memfd } from '../../native/index.js';
@@ -31,6 +32,8 @@ export interface Attachment {
   readonly state?: RemotePort;
   /** Resolves when the device is there, or rejects with why it is not. */
   readonly arrived: Promise<void>;
+  /** An access to its registers has failed, and with that all that come: for functions that do not notice themselves. */
+  lost?(reason: FailureReason): void;
   /** The vCPUs and the board are gone. */
   close(): Promise<void>;
 }

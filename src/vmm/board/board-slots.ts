@@ -1,5 +1,6 @@
 /** The functions in the slots of a board's PCI bus, on the board's thread: made, put in while the guest runs, and taken out by it. */
 import type { MessagePort } from 'node:worker_threads';
+import type { FailureReason } from '../../ioregion/dispatcher/failure.js';
 import { NO_CONTEXT } from '../../ioregion/server/device-module.js';
 import type { VhostUserFunctionOptions } from '../../vhost-user/index.js';
 import type { Starting } from '../../virtio/control/index.js';
@@ -36,11 +37,15 @@ export interface LateArrival {
   readonly arrival: MessagePort;
 }
 
+/** The function of a slot elsewhere does not answer any more. */
+export type LostListener = (slot: number, reason: FailureReason) => void;
+
 export class BoardSlots {
   /** Those whose state is on this thread, by slot. */
   readonly suspendable = new Map<number, Suspendable>();
   readonly #bus: PciBus;
   readonly #meters: SharedMeters;
+  readonly #onLost: LostListener;
   /** Taken out, and not closed yet. */
   readonly #leaving = new Map<number, PciFunction>();
   /** Not begun yet. */
@@ -48,14 +53,15 @@ export class BoardSlots {
   /** On their way in. */
   readonly #arriving = new Set<Promise<void>>();
 
-  constructor(bus: PciBus, meters: SharedMeters) {
+  constructor(bus: PciBus, meters: SharedMeters, onLost: LostListener) {
     this.#bus = bus;
     this.#meters = meters;
+    this.#onLost = onLost;
   }
 
   /** Of a machine that starts. @throws what devices throw that are not late */
   async plugAll(slots: readonly SlotOptions[]): Promise<void> {
-    const made = await Promise.all(slots.map(functionOf));
+    const made = await Promise.all(slots.map((options) => functionOf(options, this.#onLost)));
     for (const [index, { slot }] of slots.entries()) this.#put(slot, made[index]!);
     setImmediate(prepareAll, [...this.#late]); /* while the machine's owner makes the rest of it */
   }
@@ -99,7 +105,7 @@ export class BoardSlots {
   }
 
   async #plug(options: SlotOptions): Promise<void> {
-    const made = await functionOf(options);
+    const made = await functionOf(options, this.#onLost);
     try {
       this.#put(options.slot, made);
     } catch (error) {
@@ -121,9 +127,9 @@ function prepareAll(functions: readonly LateFunction[]): void {
 
 type SlotFunction = PciFunction | VirtioPciFunction | LateFunction;
 
-async function functionOf(options: SlotOptions): Promise<SlotFunction> {
-  const { elsewhere, late } = options;
-  if (elsewhere !== undefined) return openForwardedFunction(elsewhere);
+async function functionOf(options: SlotOptions, onLost: LostListener): Promise<SlotFunction> {
+  const { slot, elsewhere, late } = options;
+  if (elsewhere !== undefined) return openForwardedFunction(elsewhere, (reason) => onLost(slot, reason));
   const begin = await beginOf(options);
   if (late === undefined) return await begin().ready();
   const firmware = (options.here ?? options.vhostUser)?.bars ?? {};

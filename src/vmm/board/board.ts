@@ -50,9 +50,10 @@ export interface Board {
 export async function createBoard(options: BoardOptions): Promise<Board> {
   const bus = new PciBus();
   const { meters } = options;
-  const slots = new BoardSlots(bus, meters);
+  const signal = MachineSignal.open(options.signal);
+  const slots = new BoardSlots(bus, meters, (slot, reason) => signal.postLost(slot, reason));
   await slots.plugAll(options.slots);
-  const { map, parts } = ports(options, bus, slots);
+  const { map, parts } = ports(options, bus, slots, signal);
   const devices = [
     map,
     closing(metered(meters, 'pci-ecam', new Ecam(bus)), slots),
@@ -84,10 +85,9 @@ interface BoardPorts {
 }
 
 /** All ports; those in frequent use come first. */
-function ports(options: BoardOptions, bus: PciBus, slots: BoardSlots): BoardPorts {
+function ports(options: BoardOptions, bus: PciBus, slots: BoardSlots, signal: MachineSignal): BoardPorts {
   const { serial, meters } = options;
   const interrupts = new Interrupts({ number: options.vm });
-  const signal = MachineSignal.open(options.signal);
   const onReset = (): void => signal.post('reset');
   const power = new PowerManagement({
     line: gsiLine(interrupts, Gsi.sci),

@@ -1,4 +1,5 @@
 /** How a device of the board tells the machine's owner, on another thread, what the guest wants of its machine. */
+import { FAILURE_REASONS, type FailureReason } from '../../ioregion/dispatcher/failure.js';
 import { EventFd } from '../../native/index.js';
 
 /** `code`: what the guest wrote to the debug exit port. */
@@ -7,14 +8,21 @@ export type GuestRequest =
   | { readonly kind: 'reset' }
   | { readonly kind: 'debug-exit'; readonly code: number };
 
+/** The device of a slot does not answer any more. */
+export interface LostSlot {
+  readonly slot: number;
+  readonly reason: FailureReason;
+}
+
 /** Plain data, for Workers. The eventfd belongs to the machine. */
 export interface SharedMachineSignal {
   readonly words: SharedArrayBuffer;
   readonly eventfd: number;
 }
 
-const Word = { kind: 0, code: 1, ejected: 2, size: 3 } as const;
 const SLOTS = 32;
+/** From `lost` on a word for each slot. */
+const Word = { kind: 0, code: 1, ejected: 2, lost: 3, size: 3 + SLOTS } as const;
 /** Index 0 is no request. */
 const KINDS = [null, 'power-off', 'reset', 'debug-exit'] as const;
 
@@ -56,6 +64,19 @@ export class MachineSignal {
   takeEjected(): number[] {
     const slots = Atomics.exchange(this.#words, Word.ejected, 0);
     return Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => (slots & (1 << slot)) !== 0);
+  }
+
+  /** An access to a device in another process has failed, as all that come will. */
+  postLost(slot: number, reason: FailureReason): void {
+    Atomics.store(this.#words, Word.lost + slot, FAILURE_REASONS.indexOf(reason));
+    this.#eventfd.signal();
+  }
+
+  /** The devices that were lost since the last call. */
+  takeLost(): LostSlot[] {
+    return Array.from({ length: SLOTS }, (_, slot) => {
+      return { slot, reason: FAILURE_REASONS[Atomics.exchange(this.#words, Word.lost + slot, 0)]! };
+    }).filter((one): one is LostSlot => one.reason !== 'none');
   }
 
   /** The request, which is forgotten; null where there is none. */

@@ -10,6 +10,7 @@ import {
   type MachineContext,
 } from '../attach/index.js';
 import type { BoardLink, SlotAnswer, SlotQuestion } from '../board/board-question.js';
+import type { LostSlot } from '../board/machine-signal.js';
 import { BusFullError, DeviceIdError, MachineStateError, PlugError } from '../errors.js';
 import { PCI_SLOTS } from '../pci/index.js';
 import { Departures, type UnplugOptions } from './departures.js';
@@ -139,6 +140,11 @@ export class DeviceBay {
   /** The guest has taken devices out. */
   ejected(slots: readonly number[]): void {
     for (const slot of slots) void this.#step(this.#take(slot));
+  }
+
+  /** Devices that do not answer the guest any more. */
+  lost(slots: readonly LostSlot[]): void {
+    for (const { slot, reason } of slots) this.#on?.devices.get(slot)?.lost(reason);
   }
 
   async #plugInto(slot: number, spec: DeviceSpec, signal: AbortSignal | undefined): Promise<void> {

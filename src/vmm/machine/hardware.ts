@@ -4,7 +4,7 @@ import { GuestMemory } from '../../memory/index.js';
 import { type Disposables, EventFd, FdWatch } from '../../native/index.js';
 import { loadAcpi } from '../acpi/tables.js';
 import type { BoardOptions } from '../board/board.js';
-import { type GuestRequest, MachineSignal } from '../board/machine-signal.js';
+import { type GuestRequest, type LostSlot, MachineSignal } from '../board/machine-signal.js';
 import { type BootFile, type LoadedKernel, loadBootFiles } from '../boot/index.js';
 import { gsiLine } from '../devices/irq-line.js';
 import { PowerManagement } from '../devices/power-management.js';
@@ -26,12 +26,14 @@ export interface Hardware {
   readonly board: BoardOptions;
 }
 
-/** On a turn of the event loop. */
+/** What is heard of the guest, on a turn of the event loop. */
 export interface GuestWishes {
   /** What the guest wants of its machine. */
   readonly onRequest: (request: GuestRequest) => void;
   /** It has taken devices out of these slots. */
   readonly onEjected: (slots: readonly number[]) => void;
+  /** Devices of these slots do not answer it any more. */
+  readonly onLost: (lost: readonly LostSlot[]) => void;
 }
 
 /**
@@ -74,13 +76,14 @@ function load(description: CheckedDescription, memory: GuestMemory): LoadedKerne
   });
 }
 
-function openSignal(undo: Disposables, { onRequest, onEjected }: GuestWishes): MachineSignal {
+function openSignal(undo: Disposables, { onRequest, onEjected, onLost }: GuestWishes): MachineSignal {
   const eventfd = undo.use(EventFd.create());
   const signal = MachineSignal.create(eventfd);
   undo.use(
     new FdWatch(eventfd, () => {
       const request = signal.take();
       onEjected(signal.takeEjected());
+      onLost(signal.takeLost());
       if (request !== null) onRequest(request);
     }),
   );

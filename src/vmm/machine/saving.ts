@@ -48,7 +48,10 @@ async function resumeAll(targets: readonly StateTarget[]): Promise<void> {
 export async function withParts<T>(on: PoweredOn, use: (parts: MachineParts) => Promise<T>): Promise<T> {
   const { hardware, loops, devices, boardState } = on;
   const states = [...devices.attached.map(({ state }) => state), boardState];
-  const remote = new RemoteTargets(states.filter((state) => state !== null));
+  const remote = new RemoteTargets(
+    states.filter((state) => state !== null),
+    (name, reason) => devices.attached.find(({ state }) => state?.name === name)?.lost(reason),
+  );
   try {
     const board = boardState === null ? [new BoardOnVcpu(loops[0]!.vcpu)] : [];
     const vcpus = loops.map(({ vcpu }) => vcpu);

@@ -4,7 +4,7 @@ import { Disposables, type IoregionError } from '../../native/index.js';
 import { GsiRoutes } from '../../virtio/interrupt/index.js';
 import { checkDevices, type DeviceInfo, type DevicePolicy, type PlugDescription } from '../attach/index.js';
 import { createBoardMeters } from '../board/board-meters.js';
-import type { GuestRequest } from '../board/machine-signal.js';
+import type { GuestRequest, LostSlot } from '../board/machine-signal.js';
 import { type CloseList, closeAll } from '../close-list.js';
 import { HotplugCounts } from '../devices/pci-hotplug.js';
 import { MachineStateError } from '../errors.js';
@@ -300,6 +300,7 @@ export class VirtualMachine extends MachineEmitter {
     const wishes = {
       onRequest: (request: GuestRequest): void => this.#onceArrived(() => this.#onRequest(request)),
       onEjected: (slots: readonly number[]): void => this.#bay.ejected(slots),
+      onLost: (slots: readonly LostSlot[]): void => this.#bay.lost(slots),
     };
     const counting = { meters: this.#meters, hotplug: this.#hotplug.words };
     const hardware = buildHardware(this.#description, undo, counting, wishes, snapshot !== null);

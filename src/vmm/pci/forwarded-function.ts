@@ -1,5 +1,6 @@
 /** A function whose registers are served by another thread or process: accesses go to regions of a dispatcher. */
 import type { RegisterDevice } from '../../ioregion/device.js';
+import type { FailureReason } from '../../ioregion/dispatcher/failure.js';
 import { type LoopbackCaller, openLoopbackCaller } from '../../ioregion/dispatcher/loopback.js';
 import type { BarRegion, PciFunction } from './pci-function.js';
 
@@ -31,9 +32,16 @@ class ForwardedDevice implements RegisterDevice {
   }
 }
 
-/** On the thread of the bus. */
-export function openForwardedFunction({ dispatcher, config, firmware, regions }: ForwardedFunction): PciFunction {
+/** On the thread of the bus. `onLost`: nobody answers any more, all registers read as all ones from here on; said once. */
+export function openForwardedFunction(
+  { dispatcher, config, firmware, regions }: ForwardedFunction,
+  onLost: (reason: FailureReason) => void,
+): PciFunction {
   const caller = openLoopbackCaller(dispatcher);
+  caller.onFailure = ({ reason }) => {
+    onLost(reason);
+    return 'all-ones';
+  };
   return {
     config: new ForwardedDevice(caller, config),
     firmware,

@@ -3,10 +3,11 @@
  * that waits for the main thread.
  */
 import { Worker } from 'node:worker_threads';
+import type { FailureReason } from '../../ioregion/index.js';
 import { entryFile } from '../../native/entry-file.js';
 import { RemoteStateError } from '../../virtio/state/index.js';
 import type { RemotePort } from '../attach/index.js';
-import type { PortAnswer, PortQuestion } from './remote-targets-worker.js';
+import type { PortAnswer, PortLost, PortQuestion } from './remote-targets-worker.js';
 import type { StateTarget } from './state-target.js';
 
 interface Waiting {
@@ -14,15 +15,20 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** By the name of the port. */
+type LostTargetListener = (name: string, reason: FailureReason) => void;
+
 /** Belongs to one snapshot, or to one restoring. */
 export class RemoteTargets {
   readonly targets: readonly StateTarget[];
   readonly #worker: Worker | null;
+  readonly #onLost: LostTargetListener;
   /** The thread answers one after the other. */
   readonly #waiting: { readonly name: string; readonly waiting: Waiting }[] = [];
 
-  /** Of a thread that is there until `close`; none where there are no ports. */
-  constructor(ports: readonly RemotePort[]) {
+  /** Of a thread that is there until `close`; none where there are no ports. `onLost` hears of devices that do not answer any more. */
+  constructor(ports: readonly RemotePort[], onLost: LostTargetListener) {
+    this.#onLost = onLost;
     this.#worker = ports.length === 0 ? null : this.#start(ports);
     this.targets = ports.map(({ name }, port) => this.#target(name, port));
   }
@@ -33,7 +39,8 @@ export class RemoteTargets {
 
   #start(ports: readonly RemotePort[]): Worker {
     const worker = new Worker(entryFile(new URL('./remote-targets-worker.js', import.meta.url)), { workerData: ports });
-    worker.on('message', (answer: PortAnswer) => {
+    worker.on('message', (answer: PortAnswer | PortLost) => {
+      if ('lost' in answer) return this.#onLost(ports[answer.port]!.name, answer.lost);
       const { name, waiting } = this.#waiting.shift()!;
       if ('failed' in answer) waiting.reject(new RemoteStateError(name, answer.failed));
       else waiting.resolve(answer.state);

@@ -1,6 +1,6 @@
 /** The slots of a board as the machine asks for them and the guest empties them; the functions are elsewhere, behind a dispatcher. */
 import { LoopbackDispatcher } from 'ioregion/ioregion';
-import { EventFd } from 'ioregion/native';
+import { EventFd, socketpair } from 'ioregion/native';
 import { afterAll, describe, expect, test } from 'vitest';
 import { functionBars } from '#dist/src/virtio/pci/index.js';
 import { Feature } from '#dist/src/virtio/spec/index.js';
@@ -23,7 +23,8 @@ afterAll(() => dispatcher.close());
 function board() {
   const bus = new PciBus();
   const meters = createMeters(Array.from({ length: 32 }, (_, slot) => `pci slot ${slot}`));
-  const slots = new BoardSlots(bus, meters);
+  const lost: unknown[] = [];
+  const slots = new BoardSlots(bus, meters, (slot, reason) => void lost.push({ slot, reason }));
   let changes = 0;
   const hotplug = new PciHotplug({ onChange: () => void changes++, onEject: (slot) => slots.eject(slot) });
   const ask = (question: Parameters<typeof answerSlot>[2]) => answerSlot(slots, hotplug, question);
@@ -31,7 +32,27 @@ function board() {
     slot,
     elsewhere: { dispatcher: dispatcher.id, config: 0, firmware: {}, regions: [] },
   });
-  return { bus, slots, hotplug, ask, options, changes: () => changes };
+  return { bus, slots, hotplug, ask, options, lost, changes: () => changes };
+}
+
+/** A function whose registers nobody serves: each access would wait until its deadline. */
+class SilentDevice implements Disposable {
+  readonly #dispatcher = new LoopbackDispatcher();
+  readonly #ends = socketpair('seqpacket');
+
+  constructor(deadlineMs: number) {
+    const [here] = this.#ends;
+    this.#dispatcher.addRegion({ space: 'mmio', gpa: 0, size: 4096, readFd: here, writeFd: here, deadlineMs });
+  }
+
+  get elsewhere() {
+    return { dispatcher: this.#dispatcher.id, config: 0, firmware: {}, regions: [] };
+  }
+
+  [Symbol.dispose](): void {
+    this.#dispatcher.close();
+    for (const end of this.#ends) end.close();
+  }
 }
 
 const yes = { failed: null };
@@ -64,6 +85,16 @@ describe('the slots of a board', () => {
     const { ask, changes } = board();
     expect(await ask({ op: 'want', slot: 9 })).toEqual(yes);
     expect(changes()).toBe(0);
+  });
+
+  test('have a device that does not answer until its deadline: told once, and its registers read as all ones from then on', async () => {
+    const { bus, slots, ask, lost } = board();
+    using silent = new SilentDevice(20);
+    expect(await ask({ op: 'plug', options: { slot: 5, elsewhere: silent.elsewhere } })).toEqual(yes);
+    const read = () => bus.readConfig(5, 0, 0, 4);
+    expect([read(), read()]).toEqual([0xffffffff, 0xffffffff]);
+    expect(lost).toEqual([{ slot: 5, reason: 'deadline' }]);
+    await slots.close();
   });
 
   test('end also what the guest has just taken out', async () => {
@@ -99,6 +130,20 @@ test('a device that is ejected with requests in flight ends with them: nothing o
     await expectOpenFds(before);
   }
   await slots.close();
+});
+
+test('the machine hears of devices that do not answer any more, each once, and why', () => {
+  using eventfd = EventFd.create();
+  const signal = MachineSignal.create(eventfd);
+  const board = MachineSignal.open(signal.share());
+  board.postLost(31, 'deadline');
+  board.postLost(1, 'long-response');
+  expect(signal.take()).toBeNull();
+  const lost = [
+    { slot: 1, reason: 'long-response' },
+    { slot: 31, reason: 'deadline' },
+  ];
+  expect([signal.takeLost(), signal.takeLost()]).toEqual([lost, []]);
 });
 
 test('the machine hears of ejected slots, each once, beside what else the guest wants', () => {

@@ -29,7 +29,7 @@ const TYPED = { deviceType: DeviceType.entropy };
 /** A board with a late function of this module in its slot. */
 async function lateBoard(device: DeviceModule, surroundings: FunctionSurroundings, described: Described = {}) {
   const bus = new PciBus();
-  const slots = new BoardSlots(bus, createMeters([`pci slot ${SLOT}`]));
+  const slots = new BoardSlots(bus, createMeters([`pci slot ${SLOT}`]), () => {});
   const bars = new BarAllocator().place(functionBars(SHAPE));
   const { late, arrived } = arrivalOf({ ...SPEC, ...described, device }, { isLate: true });
   await slots.plugAll([{ slot: SLOT, here: { device, ...surroundings.options, bars }, ...late }]);
