@@ -44,10 +44,24 @@ load() {
 load_is_there() {
   mount -t ext4 "/dev/$1" /mnt && (cd /mnt && md5sum -c LOAD && [ "$(wc -l <LOAD)" = "$(argument test.load)" ]) && rm /mnt/LOAD /mnt/load-* && umount /mnt
 }
+# Says back what the host says, over TCP and on the virtio console, until the host has had enough: machines are saved meanwhile.
+echo_network() { nc "$(argument test.echo)" 7 -e /bin/cat; }
+echo_lines() {
+  stty raw -echo # for as long as it is open
+  echo ready
+  while read -r line && [ "$line" != end ]; do echo "$line"; done
+}
+echo_console() { echo_lines </dev/hvc0 >/dev/hvc0; }
+if [ -n "$(argument test.echo)" ]; then
+  ip addr add "$(argument test.address)" dev eth0
+  ip link set eth0 up
+  echo_network &
+  echo_console &
+fi
 if [ -n "$(argument test.load)" ]; then
   mount -t tmpfs none /mnt
   for disk in $(cd /sys/block && echo vd?); do load $disk >/dev/null 2>&1 & done
-  wait
+  wait # also for those that echo
   umount /mnt
   for disk in $(cd /sys/block && echo vd?); do check "$disk has all that was written before the snapshot and after it" load_is_there $disk; done
 fi

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { kernelImage, kernelVersion, run } from './host.mjs';
 import { makeInitramfs } from './initramfs.mjs';
 
-const MODULES = ['virtio_pci', 'virtio_blk', 'ext4', 'virtio_rng', 'virtio_net'];
+const MODULES = ['virtio_pci', 'virtio_blk', 'ext4', 'virtio_rng', 'virtio_net', 'virtio_console'];
 const DISKS = 4;
 const DATA_BYTES = 2 ** 20;
 

@@ -1,6 +1,7 @@
 /** Child processes of tests: each has a deadline, and none outlives the process that started it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import type { Fd } from 'ioregion/native';
 import { PATIENCE } from './patience.js';
 
@@ -9,6 +10,8 @@ const DEFAULT_TIMEOUT_MS = 20_000 * PATIENCE;
 export interface ProcessOptions {
   /** Becomes descriptor 3 of the child. */
   readonly fd?: Fd;
+  /** Becomes standard input and output, neither of which is collected then. */
+  readonly stdio?: Fd;
   readonly env?: Readonly<Record<string, string>>;
   /** The user that the child runs as. */
   readonly uid?: number;
@@ -52,11 +55,12 @@ export class NodeProcess {
   #stderr = '';
 
   constructor(script: string, args: readonly string[] = [], options: ProcessOptions = {}) {
-    const { fd, env = {}, uid, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { fd, stdio, env = {}, uid, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const [input, output] = stdio === undefined ? (['ignore', 'pipe'] as const) : [stdio.number, stdio.number];
     const [program, ...programArgs] = commandLine(options);
     const started = performance.now();
     this.child = spawn(program, [...programArgs, script, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe', ...(fd === undefined ? [] : [fd.number])],
+      stdio: [input, output, 'pipe', ...(fd === undefined ? [] : [fd.number])],
       env: { ...process.env, ...env },
       ...(uid === undefined ? {} : { uid }),
       timeout: timeoutMs,
@@ -78,9 +82,18 @@ export class NodeProcess {
 
   /** Resolves once the child has printed `text`. Rejects where it ends before. */
   async printed(text: string): Promise<void> {
-    while (!this.#stdout.includes(text)) {
-      const ended = await Promise.race([once(this.child.stdout!, 'data').then(() => null), this.exited]);
-      if (ended !== null && !this.#stdout.includes(text)) throw new Error(`ended before it was ready: ${ended.stderr}`);
+    await this.#said(text, this.child.stdout!, () => this.#stdout);
+  }
+
+  /** The same, of standard error. */
+  async complained(text: string): Promise<void> {
+    await this.#said(text, this.child.stderr!, () => this.#stderr);
+  }
+
+  async #said(text: string, stream: Readable, all: () => string): Promise<void> {
+    while (!all().includes(text)) {
+      const ended = await Promise.race([once(stream, 'data').then(() => null), this.exited]);
+      if (ended !== null && !all().includes(text)) throw new Error(`ended before it was ready: ${ended.stderr}`);
     }
   }
 
