@@ -64,7 +64,7 @@ export class PackedReadAhead {
     let count = 0;
     while (count < wanted && taken < visible) {
       const chain = line[count]!;
-      const { words: segments, start, end: limit, readable, writable } = chain;
+      const { words: segments, readable, writable } = chain;
       chain.common = recent;
       let expected = state;
       let words = ring;
@@ -99,7 +99,7 @@ export class PackedReadAhead {
         length = words[at | 2]! | 0;
         control = words[at | 3]! | 0;
       }
-      let to = start | 0;
+      let to = 0;
       let byteLength = 0;
       let step = 0;
       for (;;) {
@@ -109,17 +109,17 @@ export class PackedReadAhead {
           if ((control & checked) !== (expected | WRITE)) break;
           expected |= WRITE;
           readable.byteLength = byteLength >>> 0;
-          readable.segmentCount = (to - start) >> 2;
+          readable.segmentCount = to >> 2;
         }
         const sum = (byteLength + length) | 0;
-        if (sum >>> 0 < length >>> 0 || to === limit) break;
+        if (sum >>> 0 < length >>> 0 || to === (segments.length | 0)) break;
         byteLength = sum;
         segments[to] = offset;
         segments[to | 1] = length;
         to = (to + 4) | 0;
         if (((control & NEXT) | added) === 0) {
           id = control & 0xffff;
-          step = (to - start) >> 2;
+          step = to >> 2;
           break;
         }
         at = (at + 4) | 0;
@@ -163,10 +163,10 @@ export class PackedReadAhead {
       }
       if ((expected & WRITE) === 0) {
         readable.byteLength = byteLength >>> 0;
-        readable.segmentCount = (to - start) >> 2;
+        readable.segmentCount = to >> 2;
       }
       writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
-      writable.segmentCount = (((to - start) >> 2) - readable.segmentCount) | 0;
+      writable.segmentCount = ((to >> 2) - readable.segmentCount) | 0;
       ids[id] = 1;
       chain.state = 1;
       place = (place + step) | 0;

@@ -4,7 +4,7 @@ import type { MemoryMap } from './memory-map.js';
 import type { RingFaults } from './ring-faults.js';
 import { SegmentBudget } from './segment-budget.js';
 import { ReadableSegments, WritableSegments } from './segment-buffers.js';
-import { makeRoom, SegmentList } from './segment-list.js';
+import { makeRooms, SegmentList } from './segment-list.js';
 
 /** The queue a chain goes back to. */
 export interface ChainOwner {
@@ -26,7 +26,6 @@ const TAKEN = ChainState.taken;
 
 /** What the chains of a queue have in common. */
 interface ChainShares {
-  readonly room: Uint32Array;
   readonly memory: MemoryMap;
   readonly budget: SegmentBudget;
 }
@@ -45,8 +44,8 @@ export class QueueChain extends SegmentList implements Chain {
   /** What the device reported, while it is held. */
   written = 0;
 
-  constructor(owner: ChainOwner, place: number, { room, memory, budget }: ChainShares) {
-    super(room, place, memory, budget, owner.faults);
+  constructor(owner: ChainOwner, room: Uint32Array, { memory, budget }: ChainShares) {
+    super(room, memory, budget, owner.faults);
     this.owner = owner;
     this.readable = new ReadableSegments(this);
     this.writable = new WritableSegments(this);
@@ -74,6 +73,6 @@ export class QueueChain extends SegmentList implements Chain {
 
 /** The chains of a queue, all idle: so many. */
 export function makeChains(owner: ChainOwner, memory: MemoryMap, queueSize: number, count: number): QueueChain[] {
-  const shares = { room: makeRoom(count), memory, budget: new SegmentBudget(queueSize) };
-  return Array.from({ length: count }, (_, place) => new QueueChain(owner, place, shares));
+  const shares = { memory, budget: new SegmentBudget(queueSize) };
+  return makeRooms(count).map((room) => new QueueChain(owner, room, shares));
 }

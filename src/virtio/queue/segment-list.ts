@@ -14,53 +14,47 @@ const SEVERAL = -1;
 /** Segments that each list has room for; longer chains get an array of their own. */
 const FIRST_SEGMENTS = 16;
 
-/** The room of `count` lists. */
-export function makeRoom(count: number): Uint32Array {
-  return new Uint32Array(count * FIRST_SEGMENTS * WORDS);
+/** The room of `count` lists, one behind the other. */
+export function makeRooms(count: number): Uint32Array[] {
+  const words = new Uint32Array(count * FIRST_SEGMENTS * WORDS);
+  return Array.from({ length: count }, (_, place) => {
+    const start = place * FIRST_SEGMENTS * WORDS;
+    return words.subarray(start, start + FIRST_SEGMENTS * WORDS);
+  });
 }
 
 export abstract class SegmentList {
   declare readonly memory: MemoryMap;
   declare private readonly budget: SegmentBudget;
   declare private readonly faults: RingFaults;
-  /** The room it has from the start: a part of what all lists share, so that most chains use one array. */
+  /** The room it has from the start. */
   declare private readonly room: Uint32Array;
-  private readonly roomStart: number;
-  /** The segments, from `start` on; each lies in one region. There is room up to `end`. */
+  /** The segments, each of which lies in one region. */
   declare words: Uint32Array;
-  start = 0;
-  end = 0;
   /** The region of all segments, or SEVERAL. */
   common = 0;
   /** Segments that there is room for. */
   capacity = FIRST_SEGMENTS;
   count = 0;
 
-  constructor(room: Uint32Array, place: number, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
+  constructor(room: Uint32Array, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
     this.room = room;
-    this.roomStart = place * FIRST_SEGMENTS * WORDS;
     this.words = room;
-    this.start = this.roomStart;
-    this.end = this.start + FIRST_SEGMENTS * WORDS;
     this.memory = memory;
     this.budget = budget;
     this.faults = faults;
   }
 
   region(segment: number): number {
-    return this.common === SEVERAL ? this.words[this.at(segment) + REGION]! : this.common;
+    return this.common === SEVERAL ? this.words[(segment << WORDS_SHIFT) + REGION]! : this.common;
   }
 
   offset(segment: number): number {
-    return this.words[this.at(segment)]!;
+    return this.words[segment << WORDS_SHIFT]!;
   }
 
   length(segment: number): number {
-    return this.words[this.at(segment) + LENGTH]!;
-  }
-
-  private at(segment: number): number {
-    return this.start + (segment << WORDS_SHIFT);
+    return this.words[(segment << WORDS_SHIFT) + LENGTH]!;
   }
 
   /** The first `count` segments, of so many bytes, are the readable ones. */
@@ -72,7 +66,7 @@ export abstract class SegmentList {
   beginRest(count: number): void {
     this.count = count;
     this.common = SEVERAL;
-    for (let i = 0; i < count; i++) this.words[this.at(i) + REGION] = this.memory.recent;
+    for (let i = 0; i < count; i++) this.words[(i << WORDS_SHIFT) + REGION] = this.memory.recent;
   }
 
   /** These are all segments; `writing` is 0 where all are readable. False where the chain is 2^32 bytes long or longer. */
@@ -101,7 +95,7 @@ export abstract class SegmentList {
   }
 
   private put(region: number, offset: number, length: number): void {
-    const at = this.at(this.count++);
+    const at = this.count++ << WORDS_SHIFT;
     this.words[at] = offset;
     this.words[at + LENGTH] = length;
     this.words[at + REGION] = region;
@@ -119,11 +113,9 @@ export abstract class SegmentList {
   private grow(): boolean {
     if (!this.budget.take(this.capacity)) return false;
     const words = new Uint32Array(2 * this.capacity * WORDS);
-    words.set(this.words.subarray(this.start, this.start + this.capacity * WORDS));
+    words.set(this.words);
     this.capacity *= 2;
     this.words = words;
-    this.start = 0;
-    this.end = words.length;
     return true;
   }
 
@@ -132,7 +124,5 @@ export abstract class SegmentList {
     this.budget.give(this.capacity - FIRST_SEGMENTS);
     this.capacity = FIRST_SEGMENTS;
     this.words = this.room;
-    this.start = this.roomStart;
-    this.end = this.start + FIRST_SEGMENTS * WORDS;
   }
 }

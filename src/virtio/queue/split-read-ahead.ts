@@ -66,7 +66,7 @@ export class SplitReadAhead {
     const from = next | 0;
     let stop = 0;
     let count = 0;
-    each: while (count < most) {
+    while (count < most) {
       const chain = line[count]!;
       const head = availRing[((from + count) | 0) & mask]!;
       if (heads[head] !== 0) {
@@ -74,7 +74,7 @@ export class SplitReadAhead {
         stop = -1;
         break;
       }
-      const { words: segments, start, end: limit } = chain;
+      const { words: segments } = chain;
       heads[head] = 1;
       chain.head = head;
       chain.state = 1;
@@ -87,66 +87,83 @@ export class SplitReadAhead {
       let high = words[at | 1]! | 0;
       let length = words[at | 2]! | 0;
       let control = words[at | 3]! | 0;
-      if (
-        (control & (INDIRECT | NEXT)) === INDIRECT &&
-        high === recentHigh &&
-        offset >>> 0 <= recentLast >>> 0 &&
-        ((length - 1) | 0) >>> 0 <= ((recentLast - offset) | 0) >>> 0 &&
-        ((offset | length) & 15) === 0 &&
-        length >>> 4 <= longestTable
-      ) {
-        words = recentWords;
-        entries = length >>> 4;
-        first = offset >>> 2;
-        at = first;
-        offset = ((words[at]! | 0) - recentLow) | 0;
-        high = words[at | 1]! | 0;
-        length = words[at | 2]! | 0;
-        control = words[at | 3]! | 0;
-      }
-      let to = start | 0;
+      let to = 0;
       let byteLength = 0;
       let writing = 0;
-      for (;;) {
-        const left = (recentLast - offset) | 0;
-        if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0) break;
-        if ((control & (WRITE | INDIRECT)) !== writing) {
-          if (writing !== 0 || (control & INDIRECT) !== 0) break;
-          writing = WRITE;
-          const { readable } = chain;
-          readable.byteLength = byteLength >>> 0;
-          readable.segmentCount = (to - start) >> 2;
-        }
-        const sum = (byteLength + length) | 0;
-        if (sum >>> 0 < length >>> 0) break;
-        byteLength = sum;
-        segments[to] = offset;
-        segments[to | 1] = length;
-        to = (to + 4) | 0;
-        if ((control & NEXT) === 0) {
-          const { readable, writable } = chain;
-          const segmentCount = (to - start) >> 2;
-          if (writing === 0) {
-            readable.byteLength = byteLength >>> 0;
-            readable.segmentCount = segmentCount;
+      // The first descriptor, which may refer to a table, and whose place is known, is read outside of the loop; the compiler
+      // takes the second out of it by itself, since the loop has one end, and ways out that lead to one place. So a chain of
+      // three asks once, not in each turn, for the shapes and lengths of what it reads and writes.
+      // biome-ignore lint/suspicious/noConfusingLabels: the way out of both
+      usual: {
+        let left = (recentLast - offset) | 0;
+        if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0)
+          break usual;
+        if ((control & (WRITE | INDIRECT)) !== 0) {
+          if ((control & INDIRECT) !== 0) {
+            if ((control & NEXT) !== 0 || ((offset | length) & 15) !== 0 || length >>> 4 > longestTable) break usual;
+            words = recentWords;
+            entries = length >>> 4;
+            first = offset >>> 2;
+            at = first;
+            offset = ((words[at]! | 0) - recentLow) | 0;
+            high = words[at | 1]! | 0;
+            length = words[at | 2]! | 0;
+            control = words[at | 3]! | 0;
+            left = (recentLast - offset) | 0;
+            if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0)
+              break usual;
+            if ((control & INDIRECT) !== 0) break usual;
           }
-          writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
-          writable.segmentCount = (segmentCount - readable.segmentCount) | 0;
-          count = (count + 1) | 0;
-          continue each;
+          if ((control & WRITE) !== 0) {
+            writing = WRITE;
+            const { readable } = chain;
+            readable.byteLength = 0;
+            readable.segmentCount = 0;
+          }
         }
-        const index = control >>> 16;
-        at = (first + (index << 2)) | 0;
-        if (index >= entries) {
-          // Nobody asks for them, so they need no place up to here.
-          offset = high = length = control = 0;
-          break;
+        byteLength = length;
+        segments[0] = offset;
+        segments[1] = length;
+        to = 4;
+        while ((control & NEXT) !== 0) {
+          const index = control >>> 16;
+          at = (first + (index << 2)) | 0;
+          if (index >= entries) {
+            // Nobody asks for them, so they need no place up to here.
+            offset = high = length = control = 0;
+            break usual;
+          }
+          offset = ((words[at]! | 0) - recentLow) | 0;
+          high = words[at | 1]! | 0;
+          length = words[at | 2]! | 0;
+          control = words[at | 3]! | 0;
+          left = (recentLast - offset) | 0;
+          if (high !== recentHigh || offset >>> 0 > recentLast >>> 0 || ((length - 1) | 0) >>> 0 > left >>> 0)
+            break usual;
+          if ((control & (WRITE | INDIRECT)) !== writing) {
+            if (writing !== 0 || (control & INDIRECT) !== 0) break usual;
+            writing = WRITE;
+            const { readable } = chain;
+            readable.byteLength = byteLength >>> 0;
+            readable.segmentCount = to >> 2;
+          }
+          const sum = (byteLength + length) | 0;
+          if (sum >>> 0 < length >>> 0 || to === (segments.length | 0)) break usual;
+          byteLength = sum;
+          segments[to] = offset;
+          segments[to | 1] = length;
+          to = (to + 4) | 0;
         }
-        offset = ((words[at]! | 0) - recentLow) | 0;
-        high = words[at | 1]! | 0;
-        length = words[at | 2]! | 0;
-        control = words[at | 3]! | 0;
-        if (to === limit) break;
+        const { readable, writable } = chain;
+        const segmentCount = to >> 2;
+        if (writing === 0) {
+          readable.byteLength = byteLength >>> 0;
+          readable.segmentCount = segmentCount;
+        }
+        writable.byteLength = ((byteLength - readable.byteLength) | 0) >>> 0;
+        writable.segmentCount = (segmentCount - readable.segmentCount) | 0;
+        count = (count + 1) | 0;
+        continue;
       }
       unread.chain = chain;
       unread.words = words;

@@ -26,7 +26,7 @@ export class UnreadChain {
   }
 
   get segmentCount(): number {
-    return (this.to - this.chain.start) >> 2;
+    return this.to >> 2;
   }
 
   /** Number of the descriptor in what it is in, and how many there are. */
