@@ -14,6 +14,7 @@
         "native/src/memory_slots.c",
         "native/src/guard.c",
         "native/src/mapping.c",
+        "native/src/mapping_load.c",
         "native/src/mapping_table.c",
         "native/src/socket_path.c",
         "native/src/socket.c",

@@ -24,6 +24,7 @@ bool register_fd_watch(napi_env env, napi_value exports);
 bool register_ioctl(napi_env env, napi_value exports);
 bool register_memory_slots(napi_env env, napi_value exports);
 bool register_mapping(napi_env env, napi_value exports);
+bool register_mapping_load(napi_env env, napi_value exports);
 bool register_socket(napi_env env, napi_value exports);
 bool register_fd_passing(napi_env env, napi_value exports);
 bool register_thread(napi_env env, napi_value exports);

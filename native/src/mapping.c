@@ -99,6 +99,8 @@ void *mapping_range(const struct mapping *mapping, uint64_t offset, uint64_t len
   return mapping->data + offset;
 }
 
+bool mapping_is_accessible(const struct mapping *mapping) { return mapping->accessible; }
+
 /* True where a script has detached the buffer: the bytes may live on in another ArrayBuffer. */
 static bool buffer_taken(const struct mapping *mapping) {
   napi_value buffer = NULL;

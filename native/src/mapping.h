@@ -11,6 +11,9 @@ bool arg_mapping(const struct args *args, size_t index, const char *name, struct
 /* The address of [offset, offset + length) or NULL where it is not wholly inside the mapping (or that is gone). */
 void *mapping_range(const struct mapping *mapping, uint64_t offset, uint64_t length);
 
+/* Whether this process may read and write the bytes. */
+bool mapping_is_accessible(const struct mapping *mapping);
+
 /* A reference: the object stays valid, the bytes may go (mapping_range then finds nothing). Callable from any thread. */
 void mapping_hold(struct mapping *mapping);
 void mapping_drop(struct mapping *mapping);

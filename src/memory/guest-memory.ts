@@ -1,5 +1,5 @@
 /** Guest memory: regions of mmapped memory, and checked access to them by guest-physical address. */
-import { closeAll, type Fd, undoOnFailure } from '../native/index.js';
+import { closeAll, type Fd, type Mapping, undoOnFailure } from '../native/index.js';
 import { allocateAnonymous, allocateMemfd, type MappedRegions, mapShared } from './allocate.js';
 import { GuestAddressError, MemoryClosedError, SharedMemoryError } from './errors.js';
 import { type AddressHole, type RegionLayout, ramLayout, sortApart } from './layout.js';
@@ -157,10 +157,24 @@ export class GuestMemory implements Disposable {
 
   /** Writes to read-only regions too, as a loader fills ROM before the guest starts. */
   load(gpa: number | bigint, bytes: Uint8Array): void {
-    this.slices(gpa, bytes.length).reduce((offset, slice) => {
-      slice.set(bytes.subarray(offset, offset + slice.length));
-      return offset + slice.length;
+    this.#pieces(gpa, bytes.length).reduce((done, { region, gpa: at, length }) => {
+      region.mapping.load(at - region.gpa, bytes.subarray(done, done + length));
+      return done + length;
     }, 0);
+  }
+
+  /**
+   * The same from an open file, `offset` bytes from its start on: how many bytes there were, less than `length` where the file
+   * ends before. SystemError where it cannot be read.
+   */
+  loadFile(gpa: number | bigint, length: number, fd: number, offset: number): number {
+    let done = 0;
+    for (const { region, gpa: at, length: room } of this.#pieces(gpa, length)) {
+      const count = loadPiece(region.mapping, at - region.gpa, room, fd, offset + done);
+      done += count;
+      if (count < room) break;
+    }
+    return done;
   }
 
   fill(gpa: number | bigint, length: number, value: number): void {
@@ -207,4 +221,15 @@ export class GuestMemory implements Disposable {
     const region = this.#writableAt(gpa, 8);
     region.data.setBigUint64(Number(gpa) - region.gpa, value, true);
   }
+}
+
+/** One call reads 2 GiB at most. */
+function loadPiece(mapping: Mapping, start: number, length: number, fd: number, offset: number): number {
+  let done = 0;
+  while (done < length) {
+    const count = mapping.loadFile(start + done, length - done, fd, offset + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
 }

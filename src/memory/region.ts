@@ -19,8 +19,7 @@ export class MemoryRegion {
   readonly mapping: Mapping;
   /** Undefined for anonymous memory. */
   readonly file: RegionFile | undefined;
-  /** All bytes, for scalar accesses at an offset. */
-  readonly data: DataView;
+  #data: DataView | null = null;
 
   constructor(gpa: number, mapping: Mapping, readonly: boolean, file?: RegionFile) {
     this.gpa = gpa;
@@ -29,7 +28,12 @@ export class MemoryRegion {
     this.readonly = readonly;
     this.mapping = mapping;
     this.file = file;
-    this.data = new DataView(mapping.buffer);
+  }
+
+  /** All bytes, for scalar accesses at an offset. Throws UnmappedError when gone. */
+  get data(): DataView {
+    this.#data ??= new DataView(this.mapping.buffer);
+    return this.#data;
   }
 
   /** True where [gpa, gpa + length) lies wholly inside. No sum is formed that could lose bits. */

@@ -80,6 +80,14 @@ export interface MappingBinding {
   madvise(mapping: MappingObject, offset: number, length: number, advice: number): void;
 }
 
+/** native/src/mapping_load.c: writing to a mapping without its ArrayBuffer. */
+export interface MappingLoadBinding {
+  /** Copies bytes to the mapping from `offset` on. */
+  mappingLoad(mapping: MappingObject, offset: number, bytes: Uint8Array): void;
+  /** pread(2) of up to `length` bytes at position `at`: how many there were, 0 at the end of the file. */
+  mappingLoadFile(mapping: MappingObject, offset: number, length: number, fd: number, at: number): number;
+}
+
 /** native/src/socket.c */
 export interface SocketBinding {
   /** AF_UNIX pair, SOCK_CLOEXEC. */

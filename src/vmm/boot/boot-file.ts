@@ -6,6 +6,8 @@ export interface BootFile {
   readonly length: number;
   /** Fills `into` with what is at `offset`; all of it lies in the file. @throws MachineFileError */
   read(offset: number, into: Uint8Array): void;
+  /** The same into guest memory: `length` bytes from `gpa` on. @throws GuestAddressError, MachineFileError */
+  load(offset: number, length: number, memory: GuestMemory, gpa: number): void;
 }
 
 /** A file that is in memory. */
@@ -23,6 +25,10 @@ export class BootBytes implements BootFile {
   read(offset: number, into: Uint8Array): void {
     into.set(this.#bytes.subarray(offset, offset + into.length));
   }
+
+  load(offset: number, length: number, memory: GuestMemory, gpa: number): void {
+    memory.load(gpa, this.#bytes.subarray(offset, offset + length));
+  }
 }
 
 /** A copy of a part: less than `length` bytes where the file ends before. */
@@ -30,13 +36,4 @@ export function partOf(file: BootFile, offset: number, length: number): Uint8Arr
   const bytes = new Uint8Array(Math.max(Math.min(length, file.length - offset), 0));
   file.read(offset, bytes);
   return bytes;
-}
-
-/** Writes `length` bytes of the file, from `offset` on, to a range of guest memory. @throws GuestAddressError, MachineFileError */
-export function loadPart(memory: GuestMemory, gpa: number, file: BootFile, offset: number, length: number): void {
-  let at = offset;
-  for (const slice of memory.slices(gpa, length)) {
-    file.read(at, slice);
-    at += slice.length;
-  }
 }

@@ -7,9 +7,9 @@ import type { LoadedKernel } from './loaded-kernel.js';
 /** What the 64-bit boot protocol calls __BOOT_CS and __BOOT_DS; index 1 is not used. */
 const BOOT_CS = 0x10;
 const BOOT_DS = 0x18;
-const GDT_BYTES = 0x20;
 const FLAT_CODE_64 = 0x00af_9b00_0000_ffffn;
 const FLAT_DATA = 0x00cf_9300_0000_ffffn;
+const GDT = BigUint64Array.of(0n, 0n, FLAT_CODE_64, FLAT_DATA);
 const IDENTITY_GIB = 4;
 
 /** @param memory the same as the kernel was loaded into */
@@ -25,8 +25,7 @@ function enterPvh(vcpu: BootableVcpu, { entry }: LoadedKernel): void {
 
 function enterLinux64(vcpu: BootableVcpu, memory: GuestMemory, { entry }: LoadedKernel): void {
   memory.load(LowMemory.pageTables, identityMap(LowMemory.pageTables, IDENTITY_GIB));
-  memory.writeU64(LowMemory.gdt + BOOT_CS, FLAT_CODE_64);
-  memory.writeU64(LowMemory.gdt + BOOT_DS, FLAT_DATA);
+  memory.load(LowMemory.gdt, new Uint8Array(GDT.buffer));
   const registers = { rsi: BigInt(LowMemory.bootParams) };
   enterLongMode(vcpu, { entry, pageTables: LowMemory.pageTables, registers });
   useBootSegments(vcpu);
@@ -37,6 +36,6 @@ function useBootSegments(vcpu: BootableVcpu): void {
   const sregs = vcpu.sregs();
   const data: Segment = { ...sregs.ds, selector: BOOT_DS };
   Object.assign(sregs, { cs: { ...sregs.cs, selector: BOOT_CS }, ds: data, es: data, fs: data, gs: data, ss: data });
-  sregs.gdt = { base: BigInt(LowMemory.gdt), limit: GDT_BYTES - 1 };
+  sregs.gdt = { base: BigInt(LowMemory.gdt), limit: GDT.byteLength - 1 };
   vcpu.setSregs(sregs);
 }

@@ -2,7 +2,7 @@
 import type { GuestMemory } from '../../memory/index.js';
 import { GuestMemoryTooSmallError, KernelFormatError } from '../errors.js';
 import { HIGH_MEMORY } from '../layout.js';
-import { type BootFile, loadPart } from './boot-file.js';
+import type { BootFile } from './boot-file.js';
 import type { LoadedKernel } from './loaded-kernel.js';
 
 /** Offsets in the file; those of the setup header are the same in the boot parameters. */
@@ -57,7 +57,7 @@ export function loadBzImage(file: BootFile, head: Uint8Array, memory: GuestMemor
   if (load < HIGH_MEMORY || load % 4096 !== 0)
     throw new KernelFormatError(`its load address is 0x${load.toString(16)}`);
   if (end > lowMemory) throw new GuestMemoryTooSmallError('the kernel', end, lowMemory);
-  loadPart(memory, load, file, code, length);
+  file.load(code, length, memory, load);
   return {
     protocol: 'linux64',
     entry: load + ENTRY_64,

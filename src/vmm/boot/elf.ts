@@ -2,7 +2,7 @@
 import type { GuestMemory } from '../../memory/index.js';
 import { GuestMemoryTooSmallError, KernelFormatError } from '../errors.js';
 import { LowMemory } from '../layout.js';
-import { type BootFile, loadPart, partOf } from './boot-file.js';
+import { type BootFile, partOf } from './boot-file.js';
 import type { LoadedKernel } from './loaded-kernel.js';
 import { findPvhEntry } from './pvh-note.js';
 
@@ -54,7 +54,7 @@ export function loadElf(file: BootFile, head: Uint8Array, memory: GuestMemory, l
   if (entry < occupied.start || entry >= occupied.end) throw new KernelFormatError('its PVH entry is outside of it');
   if (occupied.start < LowMemory.acpiEnd) throw new KernelFormatError('it is to be loaded below 1 MiB');
   if (occupied.end > lowMemory) throw new GuestMemoryTooSmallError('the kernel', occupied.end, lowMemory);
-  for (const { address, offset, length } of loaded) loadPart(memory, address, file, offset, length);
+  for (const { address, offset, length } of loaded) file.load(offset, length, memory, address);
   return {
     protocol: 'pvh',
     entry,

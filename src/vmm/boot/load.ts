@@ -2,7 +2,7 @@
 import type { GuestMemory } from '../../memory/index.js';
 import { GuestMemoryTooSmallError, KernelFormatError, MachineOptionError } from '../errors.js';
 import { COMMAND_LINE_ROOM, LowMemory, type Range } from '../layout.js';
-import { type BootFile, loadPart, partOf } from './boot-file.js';
+import { type BootFile, partOf } from './boot-file.js';
 import { bootParams } from './boot-params.js';
 import { isBzImage, loadBzImage } from './bzimage.js';
 import { isElf, loadElf } from './elf.js';
@@ -58,7 +58,7 @@ function loadInitrd(initrd: BootFile, memory: GuestMemory, low: number, kernel: 
   if (start < kernel.occupied.end) {
     throw new GuestMemoryTooSmallError('kernel and initrd', kernel.occupied.end + initrd.length + PAGE, top);
   }
-  loadPart(memory, start, initrd, 0, initrd.length);
+  initrd.load(0, initrd.length, memory, start);
   return { start, end: start + initrd.length };
 }
 

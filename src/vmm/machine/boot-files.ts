@@ -1,5 +1,7 @@
 /** The files a machine boots from. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import type { GuestMemory } from '../../memory/index.js';
+import { SystemError } from '../../native/index.js';
 import { BootBytes, type BootFile } from '../boot/index.js';
 import { MachineFileError } from '../errors.js';
 
@@ -28,6 +30,18 @@ class FileOnDisk implements BootFile {
       const count = this.#readSome(into, done, offset + done);
       if (count === 0) throw failed(this.#named, new Error('it became shorter'));
       done += count;
+    }
+  }
+
+  load(offset: number, length: number, memory: GuestMemory, gpa: number): void {
+    if (this.#loadSome(offset, length, memory, gpa) < length) throw failed(this.#named, new Error('it became shorter'));
+  }
+
+  #loadSome(offset: number, length: number, memory: GuestMemory, gpa: number): number {
+    try {
+      return memory.loadFile(gpa, length, this.#fd, offset);
+    } catch (error) {
+      throw error instanceof SystemError ? failed(this.#named, error) : error;
     }
   }
 

@@ -1,7 +1,12 @@
+import { openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { GuestAddressError, GuestMemory, MemoryClosedError } from 'ioregion/memory';
+import { Fd } from 'ioregion/native';
 import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryDirectory } from '../../support/temporary.js';
 
+const directory = temporaryDirectory();
 const PAGE = 4096;
 const GIB = 2 ** 30;
 const because = (reason: string) => expect.objectContaining({ code: 'ERR_IOREGION_GUEST_ADDRESS', reason });
@@ -52,6 +57,22 @@ describe.each(['memfd', 'anonymous'] as const)('guest memory of kind %s', (backi
     expect(() => memory.view(4 * PAGE - 1, 2)).toThrow(because('straddles'));
     expect(() => memory.view(0, 6 * PAGE)).toThrow(because('straddles'));
     expect(() => memory.view(0, 6 * PAGE + 1)).toThrow(because('unmapped'));
+  });
+
+  it('is loaded from a file over adjacent regions, as far as the file goes', () => {
+    const path = join(directory, backing);
+    writeFileSync(
+      path,
+      Uint8Array.from({ length: 300 }, (_, index) => index % 251),
+    );
+    using file = new Fd(openSync(path, 'r'));
+    const expected = Uint8Array.from({ length: 200 }, (_, index) => (index + 50) % 251);
+    expect(memory.loadFile(4 * PAGE - 120, 200, file.number, 50)).toBe(200);
+    expect(memory.read(4 * PAGE - 120, 200)).toEqual(expected);
+    expect(memory.loadFile(4 * PAGE - 20, 200, file.number, 290)).toBe(10);
+    expect(memory.loadFile(16 * PAGE, 1, file.number, 0)).toBe(1);
+    expect(() => memory.loadFile(6 * PAGE - 1, 2, file.number, 0)).toThrow(because('unmapped'));
+    memory.fill(4 * PAGE - 120, 200, 0);
   });
 
   it('splits, reads, writes and fills over adjacent regions', () => {
@@ -172,6 +193,7 @@ describe('closed guest memory', () => {
       () => memory.slices(0, 1),
       () => memory.write(0, new Uint8Array(1)),
       () => memory.load(0, new Uint8Array(1)),
+      () => memory.loadFile(0, 1, 0, 0),
       () => memory.fill(0, 1, 1),
       () => memory.share(),
     ];

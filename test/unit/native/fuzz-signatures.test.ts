@@ -32,6 +32,8 @@ const signatures: Record<string, Kind[]> = {
   unpinMapping: ['mapping'],
   msync: ['mapping', 'size', 'size'],
   guardMapping: ['mapping', 'fd'],
+  mappingLoad: ['mapping', 'size', 'bytes'],
+  mappingLoadFile: ['mapping', 'size', 'size', 'fd', 'size'],
   madvise: ['mapping', 'size', 'size', 'small'],
   setMemoryRegion: ['fd', 'small', 'small', 'u64', 'size', 'mapping', 'size'],
   dirtyLog: ['fd', 'small', 'size', 'bytes'],

@@ -111,6 +111,44 @@ describe('Mapping', () => {
     expect(anonymous.bytes[0]).toBe(0);
   });
 
+  it('takes bytes, and parts of a file, and counts as memory of V8 only once its bytes are asked for', () => {
+    const path = join(directory, 'source');
+    writeFileSync(path, 'abcdef');
+    using file = new Fd(openSync(path, 'r'));
+    const length = 64 * PAGE_SIZE;
+    const before = process.memoryUsage().external;
+    using mapping = Mapping.anonymous(length);
+    mapping.load(1, Uint8Array.of(1, 2, 3));
+    mapping.load(length, new Uint8Array());
+    expect(mapping.loadFile(length - 4, 4, file.number, 1)).toBe(4);
+    expect(mapping.loadFile(8, 100, file.number, 4)).toBe(2);
+    expect(mapping.loadFile(8, 100, file.number, 6)).toBe(0);
+    expect(process.memoryUsage().external).toBeLessThan(before + length);
+    expect([...mapping.bytes.subarray(0, 12)]).toEqual([0, 1, 2, 3, 0, 0, 0, 0, 0x65, 0x66, 0, 0]);
+    expect(process.memoryUsage().external).toBeGreaterThanOrEqual(before + length);
+    expect(new TextDecoder().decode(mapping.bytes.subarray(-4))).toBe('bcde');
+    mapping.load(4, mapping.bytes.subarray(1, 8)); /* which lie over each other */
+    expect([...mapping.bytes.subarray(4, 8)]).toEqual([1, 2, 3, 0]);
+  });
+
+  it('refuses to be loaded outside of itself, where it is read-only, or gone', () => {
+    using directoryFd = new Fd(openSync(directory, 'r'));
+    const mapping = Mapping.anonymous(PAGE_SIZE);
+    expect(() => mapping.load(PAGE_SIZE - 1, new Uint8Array(2))).toThrow(RangeError);
+    expect(() => mapping.loadFile(PAGE_SIZE + 1, 0, directoryFd.number, 0)).toThrow(RangeError);
+    const read = () => mapping.loadFile(0, 8, directoryFd.number, 0);
+    expect(read).toThrow(expect.objectContaining({ code: 'ERR_IOREGION_SYSTEM', errno: 21 }));
+    const readOnly = native.mmap(-1, PAGE_SIZE, 0, 1, false);
+    const refused = expect.objectContaining({ code: 'EACCES' });
+    expect(() => native.mappingLoad(readOnly, 0, new Uint8Array(1))).toThrow(refused);
+    expect(() => native.mappingLoadFile(readOnly, 0, 1, directoryFd.number, 0)).toThrow(refused);
+    mapping.unmap();
+    expect(mapping.closed).toBe(true);
+    expect(() => mapping.bytes).toThrow(UnmappedError);
+    expect(() => mapping.load(0, new Uint8Array())).toThrow(UnmappedError);
+    expect(read).toThrow(UnmappedError);
+  });
+
   it('can be asked for huge pages whatever is behind it, which changes none of its bytes', () => {
     using memfd = Memfd.create({ name: 'test', size: 2 * PAGE_SIZE });
     using shared = Mapping.ofFile(memfd, { length: 2 * PAGE_SIZE });
@@ -275,6 +313,7 @@ describe('mappings of a Worker', () => {
          const memfd = Memfd.create({ name: '${name}', size: 4096 });
          globalThis.kept = [Mapping.ofFile(memfd, { length: 4096 }), Mapping.ofFile(memfd, { length: 4096 })];
          memfd.close();
+         kept[1].bytes.fill(1);
          parentPort.postMessage('mapped');
          setInterval(() => {}, 1000);
        });`,
