@@ -14,8 +14,8 @@ The queues have a thread of their own each time. More settings:
   cpus=LIST               host CPUs of the device's threads, like 3 or 0-1 or 0+2; default: any
   spin=US                 thread and process: longest busy wait for a register access, µs; default 0, for small hosts
   id=NAME                 what the device is called on the control socket; default: like "blk disk.img"
-  policy=WHAT             thread and process: what a device that has died leaves: all-ones (the default: the guest goes on
-                          without it), stop (the machine ends with the failure) or restart (a power cycle)
+  policy=WHAT             thread and process: what a device leaves that has died, or has not answered for 30 s: all-ones (the
+                          default: the guest goes on without it), stop (the machine ends with the failure) or restart (a power cycle)
 
 The control socket takes a line of JSON at a time and answers with one: {"ok": …} or {"error": {"code": …, "message": …}}
   {"plug": "disk=PATH,…"}    puts a device in; also net=TAP,… and rng=WHERE,…, with the settings above

@@ -81,6 +81,11 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ],
   ['a vCPU that there is not', [...kernel('bzimage'), '--pin', '1=0'], /no vCPU 1 to pin: the machine has 1/],
   ['a busy wait that is too long', [...kernel('bzimage'), '--rng', 'thread,spin=10000'], /spin must be 0 to 9999 µs/],
+  [
+    'a network with a vhost-user backend',
+    [...kernel('bzimage'), '--net', 'tap=x,attach=vhost-user:y'],
+    /net x cannot have a vhost-user backend: only disks can \(ERR_IOREGION_MACHINE\)/,
+  ],
   ['a network without an interface', [...kernel('bzimage'), '--net', 'mac=52:54:00:12:34:56'], /tap=NAME/],
 ];
 

@@ -16,9 +16,10 @@ export function isAttach(text: string): text is Attach {
 }
 
 /**
- * What becomes of a machine whose device is gone, because its process was killed or its thread died. `all-ones` (the default):
- * the guest goes on without it, registers read as all ones. `stop`: the machine ends with the failure. `restart`: a power
- * cycle, with a new process. (Reconnecting takes a device without state, which virtio devices are not.)
+ * What becomes of a machine whose device is gone, because its process was killed or its thread died, or because an access to its
+ * registers has waited for its process for 30 s (the process is killed then). `all-ones` (the default): the guest goes on without it,
+ * registers read as all ones. `stop`: the machine ends with the failure. `restart`: a power cycle, with a new process. (Reconnecting
+ * takes a device without state, which virtio devices are not.)
  */
 export type DevicePolicy = 'all-ones' | 'stop' | 'restart';
 

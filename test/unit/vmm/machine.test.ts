@@ -148,6 +148,8 @@ describe('a machine', () => {
     [{ kernel, memory: Number.NaN }, 'memory must be'],
     [{ kernel, disks: [{ path: 'x', attach: 'moon' as 'inline' }] }, 'attach is inline, thread, process'],
     [{ kernel, disks: [{ path: 'x', attach: 'vhost-user:' as const }] }, 'attach is inline, thread, process'],
+    [{ kernel, nets: [{ tap: 'x', attach: 'vhost-user:y' as const }] }, 'net x cannot have a vhost-user backend'],
+    [{ kernel, rng: { attach: 'vhost-user:y' as const } }, 'rng rng cannot have a vhost-user backend'],
     [{ kernel, disks: [{ path: 'x', id: '' }] }, 'no two devices have the same id'],
     [{ kernel, disks: [{ path: 'x', id: 'a' }], rng: { id: 'a' } }, 'no two devices have the same id'],
   ])('is not made from a description that is wrong (%#)', (description, message) => {
