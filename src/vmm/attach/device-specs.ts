@@ -1,5 +1,5 @@
 /** The devices that a description can name, as specs. */
-import { BlockDevice, type BlockDeviceOptions } from '../../virtio/devices/blk/index.js';
+import { type BlockDeviceOptions, checkBlockImage } from '../../virtio/devices/blk/index.js';
 import type { PlainConsoleOptions } from '../../virtio/devices/console/index.js';
 import type { TapDeviceOptions } from '../../virtio/devices/net/index.js';
 import { DeviceType } from '../../virtio/spec/index.js';
@@ -76,7 +76,7 @@ function diskSpec({ id, attach, cpus, spinNs, policy, ...options }: DiskDescript
   const placement = { id, attach, cpus, spinNs, policy };
   const made = { ...spec('blk', options.path, options, options.queues ?? 1, placement), hasBackends: true } as const;
   if (attach?.startsWith(VHOST_USER)) return made;
-  return { ...made, check: async () => await BlockDevice.open(options).close() };
+  return { ...made, check: async () => checkBlockImage(options) };
 }
 
 function netSpec({ id, attach, cpus, spinNs, policy, ...options }: NetDescription): DeviceSpec {

@@ -2,6 +2,7 @@
 import { BlockDevice } from './device.js';
 import type { BlockDeviceOptions } from './options.js';
 
+export { checkBlockImage } from './check-image.js';
 export { BlockDevice } from './device.js';
 export type { BlockCounters } from './disk.js';
 export { BlockImageError, BlockOptionError } from './errors.js';
