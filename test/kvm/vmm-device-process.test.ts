@@ -18,8 +18,8 @@ const SLOW = 90_000 * PATIENCE;
 const ENDLESS = 1 << 20;
 /** Some seconds of work on an emulated CPU. */
 const REQUESTS = 300;
-/** Long enough that the access under way is seen to have waited. */
-const STOPPED_NS = 100_000_000;
+/** A guest that polls makes an access in less. */
+const WAITING_MS = 100;
 const GONE = { code: 'ERR_IOREGION_DEVICE_PROCESS' };
 const STUCK = { ...GONE, message: expect.stringContaining('the device did not answer in time') };
 
@@ -113,11 +113,10 @@ describeWhere([kvmDevice], 'a device process that is stopped under load, and con
         before = accesses();
         expect(before).toBe(last);
       };
-      await vi.waitFor(isWaiting, { ...WAIT, interval: STOPPED_NS / 1e6 });
+      await vi.waitFor(isWaiting, { ...WAIT, interval: WAITING_MS });
       process.kill(pid, 'SIGCONT');
       expect(await machine.ended).toEqual({ reason: 'debug-exit', code: LAYOUT.GUEST_STATUS_OK });
       expect([failures, hasPattern(disk.path, REQUESTS), deviceProcesses()]).toEqual([[], true, []]);
-      expect(machine.metrics().regions['pci slot 1']?.latency?.maxNs).toBeGreaterThan(STOPPED_NS);
     },
     SLOW,
   );
