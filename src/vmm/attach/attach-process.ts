@@ -81,6 +81,7 @@ function supervise(process: DeviceProcess, arrived: Promise<void>, onGone: (reas
   };
   void process.ended.then(tellOnceArrived);
   const lost = (reason: FailureReason): void => {
+    if (told) return;
     const why = explainFailure(reason);
     process.kill(why);
     /* What has died says more of it itself. */
