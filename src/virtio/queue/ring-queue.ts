@@ -1,10 +1,11 @@
-/** A virtqueue of either format: lifecycle, chains in flight, completions, failure. */
+/** A virtqueue of either format: lifecycle, pops, completions, failure. */
 import { Feature } from '../spec/index.js';
 import type { Chain } from './chain.js';
+import { ChainLine, MOST_AHEAD } from './chain-line.js';
 import { QueueError, type QueueRule } from './errors.js';
 import { InOrder } from './in-order.js';
 import type { MemoryMap } from './memory-map.js';
-import { type ChainOwner, ChainState, makeChains, type QueueChain } from './queue-chain.js';
+import { type ChainOwner, ChainState, type QueueChain } from './queue-chain.js';
 import type { QueueCounters, QueueEngine } from './queue-engine.js';
 import type { QueueObserver } from './queue-observer.js';
 import type { RingFaults } from './ring-faults.js';
@@ -15,13 +16,11 @@ const IDLE = ChainState.idle;
 const TAKEN = ChainState.taken;
 const HELD = ChainState.held;
 const NONE = -1;
-/** Chains read at a time. */
-const MOST_AHEAD = 32;
 
 /**
  * What a format adds is the ring: taking chains, writing completions, publishing them, telling the driver about kicks.
  */
-export abstract class RingQueue implements QueueEngine, ChainOwner {
+export abstract class RingQueue extends ChainLine implements QueueEngine, ChainOwner {
   abstract readonly format: 'split' | 'packed';
   index = 0;
   size = 0;
@@ -32,13 +31,6 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   declare readonly features: bigint;
   failure: QueueError | null = null;
   declare readonly faults: RingFaults;
-  declare private readonly chains: readonly QueueChain[];
-  /** Chains that have been read; those from `ready` to `lineEnd` have not been popped. */
-  declare protected readonly line: QueueChain[];
-  /** The first of the idle chains that have no place in the line. */
-  declare protected spare: QueueChain | null;
-  private ready = 0;
-  private lineEnd = 0;
   /** Whether the driver shall kick. */
   protected kicks = true;
   declare private readonly hooks: QueueHooks;
@@ -64,6 +56,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
   private readonly available = () => this.look();
 
   constructor(setup: QueueSetup, memory: MemoryMap, hooks: QueueHooks) {
+    super();
     this.index = setup.index;
     this.size = setup.size;
     this.features = setup.features;
@@ -75,13 +68,7 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
       fail: (rule, detail) => this.breakRule(rule, detail),
       starve: () => this.starve(),
     };
-    const ahead = Math.min(MOST_AHEAD, setup.size);
-    /* However many are in flight, and in the line, there is another one. */
-    this.chains = makeChains(this, memory, setup.size, setup.size + ahead);
-    this.line = this.chains.slice(0, ahead);
-    this.spare = null;
-    for (const chain of this.line) chain.spare = false;
-    for (const chain of this.chains.slice(ahead)) this.giveBack(chain);
+    this.makeLine(this, memory, setup.size);
     this.choosePlain();
   }
 
@@ -172,10 +159,6 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     return this.line[at]!;
   }
 
-  get batch(): readonly Chain[] {
-    return this.line;
-  }
-
   popBatch(): number {
     if (this.ready !== this.lineEnd) return this.popRest();
     const chain = this.popNext();
@@ -183,19 +166,6 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     /* It was recovered, or waited for room. */
     if (this.ready === 0) this.setPlace(0, chain);
     const count = Math.max(this.lineEnd, 1);
-    this.ready = this.lineEnd;
-    return count;
-  }
-
-  /** What single `pop`s have left in the line. */
-  private popRest(): number {
-    const { line, ready } = this;
-    const count = this.unpopped;
-    for (let place = 0; place < count; place++) {
-      const chain = line[place]!;
-      line[place] = line[ready + place]!;
-      line[ready + place] = chain;
-    }
     this.ready = this.lineEnd;
     return count;
   }
@@ -211,45 +181,9 @@ export abstract class RingQueue implements QueueEngine, ChainOwner {
     return this.ready === 0 ? null : this.line[0]!;
   }
 
-  /** Chains that have been read and not been popped: for everybody else, they are still in the ring. */
-  protected get unpopped(): number {
-    return this.lineEnd - this.ready;
-  }
-
-  /** Descriptors of the ring that they occupy. */
-  protected get unpoppedDescriptors(): number {
-    return this.line.slice(this.ready, this.lineEnd).reduce((sum, { descriptors }) => sum + descriptors, 0);
-  }
-
   /** The device, or IN_ORDER, still has chains. */
   protected get isBusy(): boolean {
     return this.taken !== this.used;
-  }
-
-  /** Has idle chains in the first `count` places. A place keeps its chain, to be read into again and again, while it can. */
-  protected renewLine(count: number): void {
-    for (let place = 0; place < count; place++)
-      if (this.line[place]!.state !== IDLE) this.setPlace(place, this.takeSpare());
-  }
-
-  protected takeSpare(): QueueChain {
-    const chain = this.spare!;
-    this.spare = chain.nextSpare;
-    return chain;
-  }
-
-  private setPlace(place: number, chain: QueueChain): void {
-    const former = this.line[place]!;
-    former.spare = true;
-    if (former.state === IDLE) this.giveBack(former);
-    chain.spare = false;
-    this.line[place] = chain;
-  }
-
-  /** For an idle chain that has no place in the line. */
-  protected giveBack(chain: QueueChain): void {
-    chain.nextSpare = this.spare;
-    this.spare = chain;
   }
 
   private popSpecially(taken: QueueChain | null): QueueChain | null {

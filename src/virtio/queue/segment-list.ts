@@ -16,11 +16,10 @@ const FIRST_SEGMENTS = 16;
 
 /** The room of `count` lists, one behind the other. */
 export function makeRooms(count: number): Uint32Array[] {
-  const words = new Uint32Array(count * FIRST_SEGMENTS * WORDS);
-  return Array.from({ length: count }, (_, place) => {
-    const start = place * FIRST_SEGMENTS * WORDS;
-    return words.subarray(start, start + FIRST_SEGMENTS * WORDS);
-  });
+  const words = FIRST_SEGMENTS * WORDS;
+  const bytes = words * Uint32Array.BYTES_PER_ELEMENT;
+  const buffer = new ArrayBuffer(count * bytes);
+  return Array.from({ length: count }, (_, place) => new Uint32Array(buffer, place * bytes, words));
 }
 
 export abstract class SegmentList {
