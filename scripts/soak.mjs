@@ -62,7 +62,16 @@ const PARTS = {
   start: { what: 'cold starts', command: ['node', 'dist/bench/start/main.js'], goal: false },
 };
 
-const { values, positionals: asked } = parseArgs({ allowPositionals: true, options: { nested: { type: 'boolean' } } });
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: { nested: { type: 'boolean' }, help: { type: 'boolean' } },
+});
+if (values.help) {
+  console.log('usage: npm run soak -- [--nested] [part...]; all parts where none is named\n');
+  for (const [name, { what, nested }] of Object.entries(PARTS))
+    console.log(`${name.padEnd(11)}${what}${nested ? '; --nested: on a machine with a /dev/kvm' : ''}`);
+  process.exit(0);
+}
 const known = Object.keys(PARTS).filter((name) => !values.nested || PARTS[name].nested);
 const names = asked.length > 0 ? asked : known;
 const unknown = names.filter((name) => !known.includes(name));
