@@ -18,11 +18,15 @@ const NO_RESET: RegisterDevice = { read: () => 0xff, write: () => {} };
 
 export interface Bus {
   readonly bus: PciBus;
+  /** With them the function ends: nobody else does that, and its disk would stay locked. */
   readonly ports: RegisterDevice;
 }
 
 export function busOf(pciFunction: PciFunction): Bus {
   const bus = new PciBus();
   bus.plug(SLOT, pciFunction);
-  return { bus, ports: new ConfigPorts(bus, NO_RESET) };
+  const ports = new ConfigPorts(bus, NO_RESET);
+  const read = (offset: number, size: number) => ports.read(offset, size);
+  const write = (offset: number, size: number, value: number) => ports.write(offset, size, value);
+  return { bus, ports: { read, write, close: () => bus.close() } };
 }
