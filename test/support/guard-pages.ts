@@ -28,8 +28,13 @@ export function compileGuardPages(directory: string): string {
 }
 
 /** Runs node with these arguments behind the guards, and waits for its end. */
-export async function runGuarded(library: string, args: readonly string[], stray?: Stray): Promise<Ending> {
-  const env = { ...process.env, LD_PRELOAD: library, GUARD_PAGES_STRAY: stray ?? '' };
+export async function runGuarded(
+  library: string,
+  args: readonly string[],
+  stray?: Stray,
+  more: NodeJS.ProcessEnv = {},
+): Promise<Ending> {
+  const env = { ...process.env, ...more, LD_PRELOAD: library, GUARD_PAGES_STRAY: stray ?? '' };
   const stdio = ['ignore', 'pipe', 'pipe'] as const;
   const child = spawn(process.execPath, args, { env, stdio: [...stdio], timeout: RUN_TIMEOUT_MS });
   let output = '';
