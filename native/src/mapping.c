@@ -99,6 +99,15 @@ void *mapping_range(const struct mapping *mapping, uint64_t offset, uint64_t len
   return mapping->data + offset;
 }
 
+bool arg_mapping_range(const struct args *args, const struct mapping *mapping, uint64_t length, void **out) {
+  uint64_t offset;
+  if (!arg_size(args, 1, "offset", &offset)) return false;
+  *out = mapping_range(mapping, offset, length);
+  if (*out != NULL) return true;
+  throw_range(args->env, "offset and length must lie inside a mapping that is still there");
+  return false;
+}
+
 bool mapping_is_accessible(const struct mapping *mapping) { return mapping->accessible; }
 
 /* True where a script has detached the buffer: the bytes may live on in another ArrayBuffer. */
@@ -245,14 +254,8 @@ static napi_value unpin(napi_env env, napi_callback_info info) {
 
 static bool get_range(const struct args *args, void **address, uint64_t *length) {
   struct mapping *mapping;
-  uint64_t offset;
-  if (!arg_mapping(args, 0, "mapping", &mapping) || !arg_size(args, 1, "offset", &offset) ||
-      !arg_size(args, 2, "length", length))
-    return false;
-  *address = mapping_range(mapping, offset, *length);
-  if (*address != NULL) return true;
-  throw_range(args->env, "offset and length must lie inside a mapping that is still there");
-  return false;
+  return arg_mapping(args, 0, "mapping", &mapping) && arg_size(args, 2, "length", length) &&
+         arg_mapping_range(args, mapping, *length, address);
 }
 
 static napi_value sync_range(napi_env env, napi_callback_info info) {

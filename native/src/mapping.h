@@ -11,6 +11,9 @@ bool arg_mapping(const struct args *args, size_t index, const char *name, struct
 /* The address of [offset, offset + length) or NULL where it is not wholly inside the mapping (or that is gone). */
 void *mapping_range(const struct mapping *mapping, uint64_t offset, uint64_t length);
 
+/* Argument 1 is an offset in the mapping: the address of `length` bytes from there, or a RangeError. */
+bool arg_mapping_range(const struct args *args, const struct mapping *mapping, uint64_t length, void **out);
+
 /* Whether this process may read and write the bytes. */
 bool mapping_is_accessible(const struct mapping *mapping);
 

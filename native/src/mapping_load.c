@@ -11,15 +11,9 @@
 /* The part of the mapping is written to: it must be there, and writable. */
 static bool arg_target(const struct args *args, uint64_t length, const char *call, void **out) {
   struct mapping *mapping;
-  uint64_t offset;
-  if (!arg_mapping(args, 0, "mapping", &mapping) || !arg_size(args, 1, "offset", &offset)) return false;
-  if (!mapping_is_accessible(mapping)) {
-    throw_errno(args->env, EACCES, call);
-    return false;
-  }
-  *out = mapping_range(mapping, offset, length);
-  if (*out != NULL) return true;
-  throw_range(args->env, "offset and length must lie inside a mapping that is still there");
+  if (!arg_mapping(args, 0, "mapping", &mapping)) return false;
+  if (mapping_is_accessible(mapping)) return arg_mapping_range(args, mapping, length, out);
+  throw_errno(args->env, EACCES, call);
   return false;
 }
 
@@ -44,10 +38,14 @@ static napi_value load_file(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 5, &args) || !arg_size(&args, 2, "length", &length) || !arg_fd(&args, 3, "fd", &fd) ||
       !arg_size(&args, 4, "at", &at) || !arg_target(&args, length, "mappingLoadFile", &target))
     return NULL;
-  ssize_t count;
-  do count = pread(fd, target, length, (off_t)at);
-  while (count < 0 && errno == EINTR);
-  return count < 0 ? throw_errno(env, errno, "pread") : to_double(env, (double)count);
+  uint64_t done = 0;
+  while (done < length) {
+    ssize_t count = pread(fd, (uint8_t *)target + done, length - done, (off_t)(at + done));
+    if (count == 0) break;
+    if (count > 0) done += (uint64_t)count;
+    else if (errno != EINTR) return throw_errno(env, errno, "pread");
+  }
+  return to_double(env, (double)done);
 }
 
 bool register_mapping_load(napi_env env, napi_value exports) {

@@ -1,5 +1,5 @@
 /** Guest memory: regions of mmapped memory, and checked access to them by guest-physical address. */
-import { closeAll, type Fd, type Mapping, undoOnFailure } from '../native/index.js';
+import { closeAll, type Fd, undoOnFailure } from '../native/index.js';
 import { allocateAnonymous, allocateMemfd, type MappedRegions, mapShared } from './allocate.js';
 import { GuestAddressError, MemoryClosedError, SharedMemoryError } from './errors.js';
 import { type AddressHole, type RegionLayout, ramLayout, sortApart } from './layout.js';
@@ -170,7 +170,7 @@ export class GuestMemory implements Disposable {
   loadFile(gpa: number | bigint, length: number, fd: number, offset: number): number {
     let done = 0;
     for (const { region, gpa: at, length: room } of this.#pieces(gpa, length)) {
-      const count = loadPiece(region.mapping, at - region.gpa, room, fd, offset + done);
+      const count = region.mapping.loadFile(at - region.gpa, room, fd, offset + done);
       done += count;
       if (count < room) break;
     }
@@ -221,15 +221,4 @@ export class GuestMemory implements Disposable {
     const region = this.#writableAt(gpa, 8);
     region.data.setBigUint64(Number(gpa) - region.gpa, value, true);
   }
-}
-
-/** One call reads 2 GiB at most. */
-function loadPiece(mapping: Mapping, start: number, length: number, fd: number, offset: number): number {
-  let done = 0;
-  while (done < length) {
-    const count = mapping.loadFile(start + done, length - done, fd, offset + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
 }

@@ -37,9 +37,11 @@ export class Mapping implements Disposable {
   /** In bytes. */
   readonly length: number;
   readonly #shared: boolean;
-  /** Made at the first use: V8 counts all of its bytes as memory that a collection might free, and collects more often. */
+  /**
+   * Made at the first use: V8 counts all of its bytes as memory that a collection might free, and collects more often. Of
+   * length 0 once the mapping is gone.
+   */
   #bytes: Uint8Array | null = null;
-  #unmapped = false;
 
   private constructor(fd: number, offset: number, length: number, shared: boolean) {
     this.object = system(() => native.mmap(fd, length, offset, PROT_READ_WRITE, shared));
@@ -69,7 +71,7 @@ export class Mapping implements Disposable {
   }
 
   get closed(): boolean {
-    return this.#unmapped || this.#bytes?.byteLength === 0;
+    return this.#bytes?.byteLength === 0;
   }
 
   /** The memory. It is detached (length 0) once unmapped, and cannot be transferred. Throws UnmappedError when gone. */
@@ -79,14 +81,9 @@ export class Mapping implements Disposable {
 
   /** All bytes; the same object at each call. Throws UnmappedError when gone. */
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#makeBytes();
+    this.#bytes ??= new Uint8Array(fixedInPlace(system(() => native.mappingBuffer(this.object))));
     if (this.#bytes.byteLength === 0) throw new UnmappedError();
     return this.#bytes;
-  }
-
-  #makeBytes(): Uint8Array {
-    if (this.#unmapped) throw new UnmappedError();
-    return new Uint8Array(fixedInPlace(system(() => native.mappingBuffer(this.object))));
   }
 
   /** Copies bytes to it from `offset` on; takes no ArrayBuffer of all of it. Throws UnmappedError when gone, and RangeError. */
@@ -96,8 +93,8 @@ export class Mapping implements Disposable {
   }
 
   /**
-   * Reads up to `length` bytes of an open file, from position `at` on, to `offset`: how many there were, 0 at the end of the
-   * file. Throws UnmappedError when gone, RangeError, and SystemError.
+   * Reads `length` bytes of an open file, from position `at` on, to `offset`: how many there were, fewer where the file ends
+   * before. Throws UnmappedError when gone, RangeError, and SystemError.
    */
   loadFile(offset: number, length: number, fd: number, at: number): number {
     if (this.closed) throw new UnmappedError();
@@ -111,7 +108,7 @@ export class Mapping implements Disposable {
   unmap(): void {
     try {
       native.munmap(this.object);
-      this.#unmapped = true;
+      this.#bytes ??= new Uint8Array();
     } catch (error) {
       throw isNativeSystemError(error) && error.code === 'EBUSY' ? new MappingBusyError(error) : toSystemError(error);
     }

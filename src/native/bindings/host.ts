@@ -84,7 +84,7 @@ export interface MappingBinding {
 export interface MappingLoadBinding {
   /** Copies bytes to the mapping from `offset` on. */
   mappingLoad(mapping: MappingObject, offset: number, bytes: Uint8Array): void;
-  /** pread(2) of up to `length` bytes at position `at`: how many there were, 0 at the end of the file. */
+  /** pread(2) of `length` bytes from position `at` on: how many there were, fewer where the file ends before. */
   mappingLoadFile(mapping: MappingObject, offset: number, length: number, fd: number, at: number): number;
 }
 
