@@ -32,8 +32,6 @@ export abstract class SegmentList {
   declare words: Uint32Array;
   /** The region of all segments, or SEVERAL. */
   common = 0;
-  /** Segments that there is room for. */
-  capacity = FIRST_SEGMENTS;
   count = 0;
 
   constructor(room: Uint32Array, memory: MemoryMap, budget: SegmentBudget, faults: RingFaults) {
@@ -93,6 +91,11 @@ export abstract class SegmentList {
     return true;
   }
 
+  /** Segments that there is room for. */
+  private get capacity(): number {
+    return this.words.length >> WORDS_SHIFT;
+  }
+
   private put(region: number, offset: number, length: number): void {
     const at = this.count++ << WORDS_SHIFT;
     this.words[at] = offset;
@@ -111,9 +114,8 @@ export abstract class SegmentList {
 
   private grow(): boolean {
     if (!this.budget.take(this.capacity)) return false;
-    const words = new Uint32Array(2 * this.capacity * WORDS);
+    const words = new Uint32Array(2 * this.words.length);
     words.set(this.words);
-    this.capacity *= 2;
     this.words = words;
     return true;
   }
@@ -121,7 +123,6 @@ export abstract class SegmentList {
   /** Gives back what the list has grown by. Only while the chain is idle. */
   shrink(): void {
     this.budget.give(this.capacity - FIRST_SEGMENTS);
-    this.capacity = FIRST_SEGMENTS;
     this.words = this.room;
   }
 }
