@@ -19,6 +19,7 @@ import { BOARD_PLACES, type BoardPlace } from './board-places.js';
 import { answerSlot, type SlotAnswer, type SlotQuestion } from './board-question.js';
 import { BoardSlots, type SlotOptions } from './board-slots.js';
 import { type BoardParts, BoardState } from './board-state.js';
+import { closing } from './closing.js';
 import { MachineSignal, type SharedMachineSignal } from './machine-signal.js';
 
 /** Plain data: the board is made on the thread that serves it. Descriptors stay those of the machine. */
@@ -56,7 +57,7 @@ export async function createBoard(options: BoardOptions): Promise<Board> {
   const { map, parts } = ports(options, bus, slots, signal);
   const devices = [
     map,
-    closing(metered(meters, 'pci-ecam', new Ecam(bus)), slots),
+    closing(metered(meters, 'pci-ecam', new Ecam(bus)), slots) /* the functions */,
     bus.window('mmio', PCI_MEMORY.start),
     bus.window('mmio', PCI_MEMORY_64.start),
   ];
@@ -67,15 +68,6 @@ export async function createBoard(options: BoardOptions): Promise<Board> {
     state,
     begin: () => slots.begin(),
     answer: (question) => answerSlot(slots, parts.hotplug, question),
-  };
-}
-
-/** With the service of configuration space the functions end. */
-function closing(device: RegisterDevice, slots: BoardSlots): RegisterDevice {
-  return {
-    read: (offset, size) => device.read(offset, size),
-    write: (offset, size, value) => device.write(offset, size, value),
-    close: () => slots.close(),
   };
 }
 

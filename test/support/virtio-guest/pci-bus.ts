@@ -1,5 +1,6 @@
 /** A PCI bus with one function, in slot 3. */
 import type { RegisterDevice } from '../../../src/ioregion/device.js';
+import { closing } from '../../../src/vmm/board/closing.js';
 import { CONFIG_PORTS, ConfigPorts, PciBus, type PciFunction } from '../../../src/vmm/pci/index.js';
 
 const SLOT = 3;
@@ -25,8 +26,5 @@ export interface Bus {
 export function busOf(pciFunction: PciFunction): Bus {
   const bus = new PciBus();
   bus.plug(SLOT, pciFunction);
-  const ports = new ConfigPorts(bus, NO_RESET);
-  const read = (offset: number, size: number) => ports.read(offset, size);
-  const write = (offset: number, size: number, value: number) => ports.write(offset, size, value);
-  return { bus, ports: { read, write, close: () => bus.close() } };
+  return { bus, ports: closing(new ConfigPorts(bus, NO_RESET), bus) };
 }
