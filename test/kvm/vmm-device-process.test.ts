@@ -5,7 +5,7 @@ import { type DevicePolicy, type DiskDescription, VirtualMachine } from 'ioregio
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { LAYOUT } from '#dist/guests/index.js';
 import { hasPattern, writeDiskKernel, writeEmptyDisk } from '#dist/test/support/disk-guest.js';
-import { childProcesses, isRunning } from '../support/child-processes.js';
+import { deviceProcesses, isRunning } from '../support/child-processes.js';
 import { PATIENCE } from '../support/patience.js';
 import { describeWhere, kvmDevice } from '../support/require.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -27,7 +27,6 @@ const directory = temporaryDirectory();
 let files = 0;
 const file = (): string => join(directory, `file-${files++}`);
 
-const deviceProcesses = () => childProcesses().filter(({ command }) => command.includes('region-server'));
 const popped = (machine: VirtualMachine): number => machine.metrics().devices[0]?.queues?.[0]?.popped ?? 0;
 
 interface Load {

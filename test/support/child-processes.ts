@@ -14,6 +14,11 @@ export function childProcesses(parent: number = process.pid): ChildInfo[] {
     .flatMap((name) => describe(Number(name), parent));
 }
 
+/** Those of devices. */
+export function deviceProcesses(): ChildInfo[] {
+  return childProcesses().filter(({ command }) => command.includes('region-server'));
+}
+
 export function isRunning(pid: number): boolean {
   return stateOf(pid)?.isZombie === false;
 }

@@ -60,14 +60,14 @@ export function deviceSpecs({
 }
 
 function checkPlacement(
-  { id, attach, name, hasBackends, policy = 'all-ones' }: DeviceSpec,
+  { id, attach, name, deviceType, hasBackends, policy = 'all-ones' }: DeviceSpec,
   all: readonly DeviceSpec[],
 ): void {
   const isShared = id !== undefined && all.filter((other) => other.id === id).length > 1;
   if (isShared || id === '') throw new MachineOptionError(`${name}: no two devices have the same id, nor an empty one`);
   if (!DEVICE_POLICIES.includes(policy)) throw new MachineOptionError(`${name}: ${NOT_A_POLICY}, not ${policy}`);
   if (!isAttach(attach)) throw new MachineOptionError(`${name}: ${NOT_AN_ATTACH}, not ${attach}`);
-  if (attach.startsWith(VHOST_USER) && hasBackends !== true)
+  if (attach.startsWith(VHOST_USER) && (deviceType === undefined || hasBackends !== true))
     throw new MachineOptionError(`${name} cannot have a vhost-user backend: only disks can`);
 }
 

@@ -46,11 +46,7 @@ class FileOnDisk implements BootFile {
   }
 
   #readSome(into: Uint8Array, at: number, offset: number): number {
-    try {
-      return readSync(this.#fd, into, at, Math.min(into.length - at, MAX_READ), offset);
-    } catch (error) {
-      throw failed(this.#named, error);
-    }
+    return attempt(this.#named, () => readSync(this.#fd, into, at, Math.min(into.length - at, MAX_READ), offset));
   }
 }
 

@@ -1,12 +1,10 @@
 /** The process of a device, as it is started and ended without a machine. */
 import { expect, onTestFinished, test } from 'vitest';
 import { DeviceProcess } from '#dist/src/vmm/attach/device-process.js';
-import { childProcesses } from '../../support/child-processes.js';
+import { deviceProcesses } from '../../support/child-processes.js';
 
 const SPEC = { name: 'a device', isBuiltIn: true } as const;
 const SOON_MS = 50;
-
-const deviceProcesses = () => childProcesses().filter(({ command }) => command.includes('region-server'));
 
 function start() {
   const before = deviceProcesses().map(({ pid }) => pid);
