@@ -78,7 +78,31 @@ describe('the UART', () => {
     while (state.transmitted.room > 0) device.write(0, 1, 0);
     expect(line.high).toBe(false);
     state.transmitted.takeAll();
-    state.setThrEmpty(true);
+    state.madeRoom();
+    expect(line.high).toBe(true);
+  });
+
+  it('interrupts a driver that filled it just as its reader took all', () => {
+    const { uart: device, state, line } = uart();
+    device.write(IER, 1, 2);
+    while (state.transmitted.room > 1) device.write(0, 1, 0);
+    line.set = (high) => {
+      line.levels.push(high);
+      if (high) return;
+      state.transmitted.takeAll();
+      state.madeRoom();
+    };
+    device.write(0, 1, 0);
+    expect(line.levels.slice(-2)).toEqual([false, true]);
+  });
+
+  it('interrupts a driver that waits for room in a full one', () => {
+    const { uart: device, state, line } = uart();
+    while (state.transmitted.room > 0) device.write(0, 1, 0);
+    device.write(IER, 1, 2);
+    expect(line.high).toBe(false);
+    state.transmitted.takeAll();
+    state.madeRoom();
     expect(line.high).toBe(true);
   });
 

@@ -98,14 +98,13 @@ export class SerialPort {
     this.#blocked = false;
     this.#timer = null;
     const { transmitted } = this.#state;
-    const wasFull = transmitted.room === 0;
     const bytes = transmitted.takeAll();
     if (bytes.length === 0) {
       if (!this.#state.sleep()) this.#linger();
       return;
     }
+    this.#state.madeRoom();
     this.#blocked = !this.#streams.output.write(bytes);
-    if (wasFull) this.#state.setThrEmpty(true);
     if (!this.#blocked) this.#linger();
   }
 

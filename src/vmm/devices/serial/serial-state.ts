@@ -7,7 +7,7 @@ import { Ier } from './uart-registers.js';
 const RECEIVE_BYTES = 1024;
 const TRANSMIT_BYTES = 1 << 15;
 
-const Word = { lock: 0, ier: 1, thrEmpty: 2, level: 3, asleep: 4, overruns: 5, hungry: 6, size: 7 } as const;
+const Word = { lock: 0, ier: 1, thrEmpty: 2, level: 3, asleep: 4, overruns: 5, hungry: 6, full: 7, size: 8 } as const;
 const RECEIVE_OFFSET = 4 * Word.size;
 const TRANSMIT_OFFSET = RECEIVE_OFFSET + ByteRing.bytesFor(RECEIVE_BYTES);
 const STATE_BYTES = TRANSMIT_OFFSET + ByteRing.bytesFor(TRANSMIT_BYTES);
@@ -43,12 +43,12 @@ export class SerialState {
     Atomics.add(this.#words, Word.overruns, 1);
   }
 
-  /** Enabling the transmitter's interrupt while there is room causes one. */
+  /** Enabling the transmitter's interrupt causes one as soon as there is room. */
   setIer(ier: number): void {
     const enabled = ier & ~this.ier & Ier.transmit;
     Atomics.store(this.#words, Word.ier, ier);
-    if (enabled !== 0 && this.transmitted.room > 0) Atomics.store(this.#words, Word.thrEmpty, 1);
-    this.update();
+    if (enabled !== 0) this.waitForThrEmpty();
+    else this.update();
   }
 
   /** Whether the "transmitter holding register empty" interrupt is pending. */
@@ -60,6 +60,20 @@ export class SerialState {
   setThrEmpty(on: boolean): void {
     Atomics.store(this.#words, Word.thrEmpty, on ? 1 : 0);
     this.update();
+  }
+
+  /** The driver waits for that interrupt: it is pending at once, or in a full ring when `madeRoom` comes, whoever is first. */
+  waitForThrEmpty(): void {
+    const full = this.transmitted.room === 0;
+    this.setThrEmpty(!full);
+    if (!full) return;
+    Atomics.store(this.#words, Word.full, 1);
+    if (this.transmitted.room > 0) this.madeRoom();
+  }
+
+  /** The reader of `transmitted` has taken something. */
+  madeRoom(): void {
+    if (Atomics.exchange(this.#words, Word.full, 0) === 1) this.setThrEmpty(true);
   }
 
   /** Brings the line in line with the state. */

@@ -110,7 +110,7 @@ export class Uart implements RegisterDevice {
       return;
     }
     if (!state.transmitted.push(byte)) state.countOverrun();
-    else if ((state.ier & Ier.transmit) !== 0) state.setThrEmpty(state.transmitted.room > 0);
+    else if ((state.ier & Ier.transmit) !== 0) state.waitForThrEmpty();
     if (state.mustWake()) this.#wake();
   }
 
