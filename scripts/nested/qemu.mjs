@@ -1,6 +1,8 @@
 // Which QEMU emulates the nested machine. Before 8.1, TCG with several threads could go on with the translation of an
 // instruction that another CPU had just overwritten (fixed by its commit deba78709a): Linux overwrites its own code whenever a
 // static key changes. The machine, or a guest in it with two vCPUs, then got stuck or ended by a triple fault, once in a few boots.
+// Newer ones drop the translation before the store that changes it, not under one lock with it: on a busy host another CPU can make
+// it anew from the old bytes in between, and then takes INT3 for ever. hold-kvm.c keeps Linux from changing its code at all here.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
