@@ -3,6 +3,7 @@
  * nested machine only (`npm run test:nested`), which brings kernel, initramfs and disks: scripts/nested/linux-guest.mjs.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,16 +20,18 @@ import { testWhere } from './where.js';
 const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const EXAMPLE = fileURLToPath(new URL('../../examples/minimal-vmm.js', import.meta.url));
 const GUEST = process.env.IOREGION_LINUX_GUEST;
-const LIMIT_MS = 60_000 * PATIENCE;
+const LIMIT_MS = 20_000 * PATIENCE;
 const MEMORY = 192 * 2 ** 20;
 const ADDRESS = { host: '10.99.0.1', guest: '10.99.0.2' };
 const COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1 quiet noxsave';
 const DISK_CHECKS = 4;
 /** Of 256 KiB to each disk. */
 const LOAD_ROUNDS = 8;
+/** What is shown of a console whose guest did not do all it should. */
+const LAST_LINES = 30;
 
 /** Without the runner of tap, as on the nested machine, the limit is tap's own: 30 s. */
-t.setTimeout(4 * LIMIT_MS);
+t.setTimeout(12 * LIMIT_MS);
 
 function testLinux(name: string, body: (test: Test) => Promise<void>): void {
   if (GUEST !== undefined) testWhere([kvmDevice], name, body);
@@ -64,6 +67,7 @@ function report(test: Test, console: string, expected: number): void {
   for (const point of points) test.ok(point.startsWith('ok'), `guest: ${point.replace(/^.*? - /, '')}`);
   test.equal(points.length, expected, 'the guest made all its checks');
   test.ok(lines.includes(`1..${expected}`), 'the guest came to its end');
+  if (!test.passing()) test.comment(`the end of its console:\n${lines.slice(-LAST_LINES).join('\n')}`);
 }
 
 testLinux('ioregion run boots Linux on one vCPU, with disks in all four placements, and ends with it', async (test) => {
@@ -110,12 +114,14 @@ testLinux('a machine with two vCPUs restarts, pauses, pings over a TAP, and powe
     rng: { attach: 'thread' },
     onReset: 'restart',
   });
-  await machine.start({ signal: AbortSignal.timeout(2 * LIMIT_MS) });
+  const limit = AbortSignal.timeout(2 * LIMIT_MS);
+  limit.onabort = () => void machine.stop();
+  await machine.start({ signal: limit });
   test.teardown(() => machine.stop());
   await machine.pause();
   test.equal(machine.state, 'paused');
   machine.resume();
-  await sawRestart(output, () => console);
+  await sawRestart(output, limit, () => console);
   execFileSync('ip', ['addr', 'add', `${ADDRESS.host}/24`, 'dev', 'iolinux0']);
   execFileSync('ip', ['link', 'set', 'iolinux0', 'up']);
   test.same(await machine.ended, { reason: 'power-off' });
@@ -149,6 +155,6 @@ testLinux('ioregion run saves Linux under disk load, and another process goes on
 });
 
 /** Resolves when the guest has started for the second time. */
-async function sawRestart(output: PassThrough, text: () => string): Promise<void> {
-  while (!/# reboots[\s\S]*ok 1 - /.test(text())) await new Promise((resolve) => output.once('data', resolve));
+async function sawRestart(output: PassThrough, signal: AbortSignal, text: () => string): Promise<void> {
+  while (!/# reboots[\s\S]*ok 1 - /.test(text())) await once(output, 'data', { signal });
 }
