@@ -73,7 +73,9 @@ async function serveHere(offer: AcceptedOffer, [channel]: Channel[], options: Se
   );
   const { readFd, writeFd } = channel![0]!;
   const onDeviceError = deviceErrorReporter();
-  return [new BlockingServer({ readFd, writeFd, regions, onDeviceError, spinNs: options.spin ?? 0 }).serve()];
+  const server = new BlockingServer({ readFd, writeFd, regions, onDeviceError, spinNs: options.spin ?? 0 });
+  offer.ready();
+  return [server.serve()];
 }
 
 async function serveOnThreads(offer: AcceptedOffer, channels: Channel[], options: ServeOptions): Promise<ServerEnd[]> {
@@ -87,6 +89,7 @@ async function serveOnThreads(offer: AcceptedOffer, channels: Channel[], options
     return shared === null ? common : { ...common, shared };
   };
   const threads = await RegionServerThread.startAll(channels.map(describe));
+  offer.ready();
   const results = await Promise.all(threads.map((thread) => thread.ended));
   return results.map(({ end }) => end);
 }

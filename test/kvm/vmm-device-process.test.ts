@@ -1,5 +1,5 @@
 /** Machines whose device process is killed, or stopped, while their guest writes to its disk: what the policies say comes true. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DevicePolicy, type DiskDescription, VirtualMachine } from 'ioregion/vmm';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -94,6 +94,22 @@ describeWhere([kvmDevice], 'a device process that is killed under load', () => {
       await cycled(busy);
       await busy.machine.stop();
       expect(deviceProcesses()).toEqual([]);
+    },
+    SLOW,
+  );
+});
+
+describeWhere([kvmDevice], 'a device that cannot be made in its process', () => {
+  it(
+    'keeps the machine from starting, and leaves nothing',
+    async () => {
+      const module = `${file()}.mjs`;
+      writeFileSync(module, "export default () => { throw new Error('it cannot be made'); };");
+      const broken = { name: 'broken', device: { module }, queues: 1, configLength: 0, attach: 'process' as const };
+      const kernel = await writeDiskKernel(file(), { requests: 1 });
+      const machine = new VirtualMachine({ kernel, memory: MEMORY, devices: [broken] });
+      await expect(machine.start({ signal: AbortSignal.timeout(120_000 * PATIENCE) })).rejects.toMatchObject(GONE);
+      expect([machine.state, deviceProcesses()]).toEqual(['off', []]);
     },
     SLOW,
   );

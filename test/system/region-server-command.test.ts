@@ -40,6 +40,19 @@ async function offer({ port }: Running, regions: readonly RegionOffer[]): Promis
   return channels;
 }
 
+/** Whether the process says that its devices are there. */
+async function isReady({ port }: Running, regions: readonly RegionOffer[]): Promise<boolean> {
+  const connection = await port.accept();
+  const channels = connection.offer(regions);
+  const ready = await connection.ready().then(
+    () => true,
+    () => false,
+  );
+  for (const channel of channels.values()) channel[Symbol.dispose]();
+  connection.close();
+  return ready;
+}
+
 /** Adds what was offered, region by region, at GPA, GPA + STRIDE, … */
 function addRegions(regions: readonly RegionOffer[], channels: Map<string, OwnedChannel>): LoopbackDispatcher {
   const dispatcher = new LoopbackDispatcher();
@@ -109,6 +122,14 @@ t.test('serves several channels on threads that keep the order of the device', a
   hangUp(dispatcher, channels);
   endedWith(test, await running.process.exited, { code: 0, signal: null });
 });
+
+for (const channels of [['default'], ['first', 'second']]) {
+  t.test(`says when its devices are there, of ${channels.length} channel(s)`, async (test) => {
+    const regions = channels.map((channel): RegionOffer => ({ name: channel, space: 'mmio', size: 0x20, channel }));
+    test.ok(await isReady(start(test, [COUNTER]), regions), 'devices that can be made');
+    test.notOk(await isReady(start(test, ['/nowhere/device.mjs']), regions), 'devices that cannot');
+  });
+}
 
 t.test('ends at once on SIGTERM, and the VMM sees it hang up', async (test) => {
   const running = start(test, [COUNTER]);

@@ -1,6 +1,7 @@
 /** The device process's side: connects to a VMM's device port and takes the regions it is offered. */
 import { closeAll, connectUnix, Disposables, type Fd, FdWatch, receiveFds } from '../../native/index.js';
 import { ControlProtocolError, decodeOffer, OFFER_BYTES, OFFER_FDS, type Offer } from './offer.js';
+import { sayReady } from './ready.js';
 
 export interface OfferedRegion {
   readonly name: string;
@@ -18,12 +19,23 @@ export interface AcceptedOffer extends Disposable {
   readonly regions: readonly OfferedRegion[];
   /** Further files by name. */
   readonly fds: Readonly<Record<string, Fd>>;
+  /** Tells the VMM that the devices are there; one that is disposed of before has failed. Idempotent. */
+  ready(): void;
 }
 
 /** @throws SocketUnreachableError where no VMM listens, ControlProtocolError where what it sends is malformed. */
 export async function connectDevice(path: string): Promise<AcceptedOffer> {
-  using socket = connectUnix(path);
-  await readable(socket);
+  const socket = connectUnix(path);
+  try {
+    await readable(socket);
+    return receiveOffer(socket);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+function receiveOffer(socket: Fd): AcceptedOffer {
   const bytes = new Uint8Array(OFFER_BYTES);
   const message = receiveFds(socket, bytes, OFFER_FDS);
   if (message === null || message.bytes === 0) throw new ControlProtocolError('the VMM closed it before its offer');
@@ -31,7 +43,7 @@ export async function connectDevice(path: string): Promise<AcceptedOffer> {
     if (message.truncated) throw new ControlProtocolError('the offer was cut short');
     const line = new TextDecoder().decode(bytes.subarray(0, message.bytes));
     if (!line.endsWith('\n')) throw new ControlProtocolError('the offer does not end with a new line');
-    return toAccepted(decodeOffer(line, message.fds.length), message.fds);
+    return toAccepted(decodeOffer(line, message.fds.length), message.fds, socket);
   } catch (error) {
     closeAll(message.fds);
     throw error;
@@ -47,8 +59,9 @@ function readable(socket: Fd): Promise<void> {
   });
 }
 
-function toAccepted(offer: Offer, fds: readonly Fd[]): AcceptedOffer {
+function toAccepted(offer: Offer, fds: readonly Fd[], socket: Fd): AcceptedOffer {
   const owned = new Disposables();
+  owned.use(socket);
   for (const fd of fds) owned.use(fd);
   const regions = offer.regions.map((region) => ({
     name: region.name,
@@ -60,5 +73,6 @@ function toAccepted(offer: Offer, fds: readonly Fd[]): AcceptedOffer {
     writeFd: fds[region.writeFd]!,
   }));
   const named = Object.fromEntries(Object.entries(offer.fds).map(([name, index]) => [name, fds[index]!]));
-  return { regions, fds: named, [Symbol.dispose]: () => owned[Symbol.dispose]() };
+  const ready = (): void => sayReady(socket);
+  return { regions, fds: named, ready, [Symbol.dispose]: () => owned[Symbol.dispose]() };
 }

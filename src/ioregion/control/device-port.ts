@@ -10,6 +10,7 @@ import {
 } from '../../native/index.js';
 import type { RegionFds } from '../dispatcher/region.js';
 import { encodeOffer, type OfferedRegionDescription } from './offer.js';
+import { hearReady } from './ready.js';
 
 /** A region to be served by the device process. */
 export interface RegionOffer {
@@ -36,6 +37,8 @@ export interface DeviceConnection {
     fds?: Readonly<Record<string, Fd>>,
     ends?: Readonly<Record<string, Fd>>,
   ): Map<string, OwnedChannel>;
+  /** Resolves when the process has made its devices; once, after the offer. @throws ControlProtocolError where it hangs up before */
+  ready(): Promise<void>;
   /** Closes the control connection. Idempotent. */
   close(): void;
 }
@@ -107,6 +110,7 @@ function connectionOf(fd: Fd, peer: PeerCredentials): DeviceConnection {
   return {
     peer,
     offer: (regions, fds = {}, ends = {}) => sendOffer(fd, regions, fds, ends),
+    ready: () => hearReady(fd),
     close: () => fd.close(),
   };
 }

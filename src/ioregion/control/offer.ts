@@ -1,7 +1,7 @@
 /**
- * The one message of the control connection: which regions a device process is to serve, with the fds that serve
- * them. A line of JSON with the descriptors attached; deliberately no more, a standard protocol (vfio-user) will
- * replace it. It is read as hostile input.
+ * What the control connection is for: which regions a device process is to serve, with the fds that serve them. A line of
+ * JSON with the descriptors attached, to which one word is the answer (ready.ts); deliberately no more, a standard protocol
+ * (vfio-user) will replace it. It is read as hostile input.
  */
 import { IoregionError } from '../../native/index.js';
 

@@ -15,7 +15,7 @@ const FIGURES = 'figures';
 const DEADLINE_MS = 30_000;
 
 /**
- * `arrived` rejects with DeviceProcessError where the process ends before it serves.
+ * `arrived` rejects with DeviceProcessError where the process ends before its device is there.
  * @throws KvmIoctlError, SystemError; nothing is left then
  */
 export async function attachProcess(spec: DeviceSpec, context: AttachContext): Promise<Attachment> {
@@ -33,8 +33,9 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
     const process = DeviceProcess.start(spec, options);
     /* Accesses that come before wait in the socket; with a process that does not start it is closed. */
     const arrived = process.connection
-      .then((connection) => void connection.offer(remoteRegions(spec), files, { default: there }))
-      .finally(() => there.close());
+      .then((connection) => connection.offer(remoteRegions(spec), files, { default: there }))
+      .finally(() => there.close())
+      .then(() => process.ready());
     const { lost, close } = supervise(process, arrived, (reason) => {
       context.onFailure(new DeviceProcessError(spec.name, reason));
     });

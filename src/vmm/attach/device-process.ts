@@ -14,6 +14,8 @@ import type { DeviceSpec } from './device-spec.js';
 const COMMAND = fileURLToPath(entryFile(new URL('../../cli/main.js', import.meta.url), 'ioregion.cjs'));
 /** How long a process may take to end once its machine has hung up, ms. */
 const END_MS = 10_000;
+/** And once it has itself, without its device. */
+const HUNG_UP_MS = 1000;
 
 type ProcessSpec = Pick<DeviceSpec, 'name' | 'isBuiltIn' | 'cpus' | 'spinNs'>;
 
@@ -23,6 +25,8 @@ export class DeviceProcess {
   /** Resolves with why, when the process is gone. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
+  /** Rejects when the process is gone. */
+  readonly #gone: Promise<never>;
   #killedFor: string | null = null;
 
   /** @throws SystemError and the like where there is no room for a socket in the directory for temporary files */
@@ -45,15 +49,26 @@ export class DeviceProcess {
         resolve(this.#killedFor ?? `it ended with ${signal ?? `status ${code}`}`);
       });
     });
-    const early = this.ended.then((reason) => {
+    this.#gone = this.ended.then((reason) => {
       throw new DeviceProcessError(name, reason);
     });
-    early.catch(() => {});
-    this.connection = Promise.race([port.accept(), early]).finally(() => {
+    this.#gone.catch(() => {});
+    this.connection = Promise.race([port.accept(), this.#gone]).finally(() => {
       port.close();
       rmSync(directory, { recursive: true, force: true });
     });
     this.connection.catch(() => {});
+  }
+
+  /** Resolves when the process, which has its offer, has made its device. Rejects with DeviceProcessError where it ends before. */
+  async ready(): Promise<void> {
+    const connection = await this.connection;
+    let timer: NodeJS.Timeout | undefined;
+    const ready = connection.ready().catch(() => {
+      timer = setTimeout(() => this.kill('it hung up before its device was there'), HUNG_UP_MS);
+      return this.#gone;
+    });
+    await Promise.race([ready, this.#gone]).finally(() => clearTimeout(timer));
   }
 
   /** Also of a process that is stopped. `reason`: why it is gone then. */

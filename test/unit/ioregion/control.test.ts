@@ -97,6 +97,48 @@ describe('DevicePort', () => {
     expect(irq.take()).toBe(3n);
   });
 
+  it('hears when the devices are there, once the process has said so', async () => {
+    using port = DevicePort.listen(path);
+    const connecting = connectDevice(path);
+    const connection = await soon(port.accept(), 'a device process');
+    for (const channel of connection.offer([REGION]).values()) channel[Symbol.dispose]();
+    using accepted = await soon(connecting, 'an offer');
+    const ready = connection.ready();
+    accepted.ready();
+    accepted.ready();
+    await soon(ready, 'the devices');
+    connection.close();
+  });
+
+  it('lets a device process say that its devices are there to a VMM that has gone', async () => {
+    using accepted = await meet(async (port) => {
+      const connection = await soon(port.accept(), 'a device process');
+      const channels = connection.offer([REGION]);
+      connection.close();
+      return [...channels.values()];
+    });
+    expect(() => accepted.ready()).not.toThrow();
+  });
+
+  it.each([
+    ['hangs up', ''],
+    ['hangs up in the middle of the word', 'rea'],
+    ['says something else', 'sorry\n'],
+    ['says a lot', 'ready?'.repeat(1000)],
+  ])('hears of no devices from a process that %s', async (_, said) => {
+    using port = DevicePort.listen(path);
+    using socket = connectUnix(path);
+    const connection = await soon(port.accept(), 'a device process');
+    const ready = connection.ready();
+    if (said !== '') socket.write(new TextEncoder().encode(said));
+    socket.close();
+    await expect(soon(ready, 'the answer')).rejects.toMatchObject({
+      code: 'ERR_IOREGION_CONTROL_PROTOCOL',
+      message: expect.stringContaining('hung up before its devices were there'),
+    });
+    connection.close();
+  });
+
   it('tells who has connected, to a socket of mode 0600', async () => {
     using port = DevicePort.listen(path);
     expect(statSync(path).mode & 0o777).toBe(0o600);

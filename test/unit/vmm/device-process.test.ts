@@ -29,3 +29,26 @@ test('a device process that never comes to connect is ended too, and who waits f
   const reason = `the process of the device "a device" is gone: it had not ended ${SOON_MS} ms after its machine`;
   await expect(device.connection).rejects.toMatchObject({ code: 'ERR_IOREGION_DEVICE_PROCESS', message: reason });
 });
+
+const REGION = { name: 'bar0', space: 'mmio', size: 0x1000 } as const;
+
+test('who waits for a device that its process cannot make hears how the process ended', async () => {
+  const { process: device } = start();
+  const connection = await device.connection;
+  for (const channel of connection.offer([REGION]).values()) channel[Symbol.dispose]();
+  await expect(device.ready()).rejects.toMatchObject({
+    code: 'ERR_IOREGION_DEVICE_PROCESS',
+    message: expect.stringContaining('it ended with status 1'),
+  });
+  await device.end();
+});
+
+test('who waits for the device of a process that is ended meanwhile hears why', async () => {
+  const { process: device, pid } = start();
+  await device.connection;
+  const ready = device.ready();
+  ready.catch(() => {});
+  process.kill(pid, 'SIGSTOP');
+  await device.end(SOON_MS);
+  await expect(ready).rejects.toMatchObject({ message: expect.stringContaining('ms after its machine') });
+});
