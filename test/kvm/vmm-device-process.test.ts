@@ -18,6 +18,8 @@ const SLOW = 90_000 * PATIENCE;
 const ENDLESS = 1 << 20;
 /** Some seconds of work on an emulated CPU. */
 const REQUESTS = 300;
+/** Twice what a process has to end; the deadline of an access is 30 s. */
+const STOPPED_MS = 20_000;
 /** A guest that polls makes an access in less. */
 const WAITING_MS = 100;
 const GONE = { code: 'ERR_IOREGION_DEVICE_PROCESS' };
@@ -136,13 +138,18 @@ describeWhere([kvmDevice], 'a device process that is stopped under load, and con
     SLOW,
   );
 
-  it(
-    'keeps no machine from being stopped meanwhile: it is ended with it',
-    async () => {
-      const { machine, failures, pid } = await busyMachine('all-ones');
+  it.each([
+    ['', false],
+    [', also while its vCPU waits for an access', true],
+  ])(
+    'keeps no machine from being stopped meanwhile: it is ended with it%s',
+    async (_, polls) => {
+      const { machine, failures, pid } = await busyMachine('all-ones', { polls });
       process.kill(pid, 'SIGSTOP');
+      const began = performance.now();
       await machine.stop();
       expect([failures, isRunning(pid), deviceProcesses()]).toEqual([[], false, []]);
+      expect(performance.now() - began).toBeLessThan(STOPPED_MS);
     },
     SLOW,
   );

@@ -36,7 +36,7 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
       .then((connection) => connection.offer(remoteRegions(spec), files, { default: there }))
       .finally(() => there.close())
       .then(() => process.ready());
-    const { lost, close } = supervise(process, arrived, (reason) => {
+    const { lost, ending, close } = supervise(process, arrived, (reason) => {
       context.onFailure(new DeviceProcessError(spec.name, reason));
     });
     const closeAll = async (): Promise<void> => {
@@ -45,7 +45,7 @@ export async function attachProcess(spec: DeviceSpec, context: AttachContext): P
       wiring.close();
     };
     const slot = { elsewhere: forwarded(spec, dispatcher, context.bars) };
-    return { slot, state: statePort(spec, dispatcher), arrived, lost, close: closeAll };
+    return { slot, state: statePort(spec, dispatcher), arrived, lost, ending, close: closeAll };
   });
 }
 
@@ -88,9 +88,14 @@ function supervise(process: DeviceProcess, arrived: Promise<void>, onGone: (reas
     /* What has died says more of it itself. */
     if (reason !== 'peer-closed') tellOnceArrived(why);
   };
+  /* One that is stopped or stuck may hold a vCPU in an access: that ends with it. */
+  const ending = (): void => {
+    told = true;
+    process.limit();
+  };
   const close = async (): Promise<void> => {
     told = true;
     await process.end();
   };
-  return { lost, close };
+  return { lost, ending, close };
 }

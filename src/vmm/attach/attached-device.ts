@@ -64,6 +64,11 @@ export class AttachedDevice {
     this.#parts.attachment.lost?.(reason);
   }
 
+  /** Its machine is about to end. */
+  ending(): void {
+    this.#parts.attachment.ending?.();
+  }
+
   /** The board has let go of it, or is gone. */
   close(): Promise<void> {
     return this.#parts.close();

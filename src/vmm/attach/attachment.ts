@@ -34,6 +34,8 @@ export interface Attachment {
   readonly arrived: Promise<void>;
   /** An access to its registers has failed, and with that all that come: for functions that do not notice themselves. */
   lost?(reason: FailureReason): void;
+  /** The machine is about to end; a vCPU may wait for an access that is under way. */
+  ending?(): void;
   /** The vCPUs and the board are gone. */
   close(): Promise<void>;
 }

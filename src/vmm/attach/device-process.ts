@@ -28,6 +28,7 @@ export class DeviceProcess {
   /** Rejects when the process is gone. */
   readonly #gone: Promise<never>;
   #killedFor: string | null = null;
+  #limit: NodeJS.Timeout | null = null;
 
   /** @throws SystemError and the like where there is no room for a socket in the directory for temporary files */
   static start(spec: ProcessSpec, options: unknown): DeviceProcess {
@@ -77,15 +78,21 @@ export class DeviceProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** Of a process whose channels are closed, which it ends for: one that does not, because it is stopped or stuck, is killed. */
+  /** From now on it has this long to end: one that does not, because it is stopped or stuck, is killed. Once. */
+  limit(limitMs = END_MS): void {
+    this.#limit ??= setTimeout(() => this.kill(`it had not ended ${limitMs} ms after its machine`), limitMs);
+    const limit = this.#limit;
+    void this.ended.then(() => clearTimeout(limit));
+  }
+
+  /** Of a process whose channels are closed, which it ends for. */
   async end(limitMs = END_MS): Promise<void> {
     this.connection.then(
       (connection) => connection.close(),
       () => {},
     );
-    const timer = setTimeout(() => this.kill(`it had not ended ${limitMs} ms after its machine`), limitMs);
+    this.limit(limitMs);
     await this.ended;
-    clearTimeout(timer);
   }
 }
 

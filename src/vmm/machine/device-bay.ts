@@ -88,6 +88,7 @@ export class DeviceBay {
   /** The board is about to end. */
   disconnect(): void {
     if (this.#on !== null) this.#on.board = null;
+    for (const device of this.attached) device.ending();
   }
 
   /** The vCPUs and the board are gone. Devices that were wanted back are not there at the next power cycle. */

@@ -22,6 +22,15 @@ test('a device process that is stopped when its machine ends is killed', async (
   expect(deviceProcesses().filter((one) => one.pid === pid)).toEqual([]);
 });
 
+test('a device process has its time from when its machine begins to end', async () => {
+  const { process: device, pid } = start();
+  await device.connection;
+  process.kill(pid, 'SIGSTOP');
+  device.limit(SOON_MS);
+  expect(await device.ended).toBe(`it had not ended ${SOON_MS} ms after its machine`);
+  await device.end();
+});
+
 test('a device process that never comes to connect is ended too, and who waits for it hears why', async () => {
   const { process: device, pid } = start();
   process.kill(pid, 'SIGSTOP');
