@@ -132,7 +132,10 @@ export class PackedQueue extends RingQueue {
     return this.visible > 0;
   }
 
-  /** How many descriptors from the next one on look available, a window at most; the next one itself is not asked. */
+  /**
+   * How many descriptors from the next one on look available, a window at most; the next one itself is not asked. Flags that change
+   * meanwhile can show more than a lap.
+   */
   private scan(): number {
     const { halves, size } = this;
     let state = this.availableState;
@@ -156,7 +159,7 @@ export class PackedQueue extends RingQueue {
       at = (at + 3) | 0;
       count = (count + 3) | 0;
     }
-    return count;
+    return Math.min(count, size);
   }
 
   /**

@@ -7,8 +7,8 @@ import { GuestMemory } from 'ioregion/memory';
 import { GuardedMemory } from 'ioregion/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { RightDriver, steps } from './right-driver.js';
-import { FORMATS, type Format, SET_UPS, type SetUp, Subject } from './subject.js';
-import { deeds, FreshBytes, LAYOUT, WrongDriver } from './wrong-driver.js';
+import { FORMATS, type Format, SET_UPS, type SetUp, Subject, setUp } from './subject.js';
+import { type Deed, deeds, FreshBytes, LAYOUT, WrongDriver } from './wrong-driver.js';
 
 const runs = Number(process.env.IOREGION_QUEUE_RUNS ?? 150);
 const memory = GuestMemory.create(4 << 20);
@@ -46,6 +46,15 @@ function rings(
       position: positions(format, size),
     }),
   );
+}
+
+type Survival = [{ made: SetUp; size: number; position: number | undefined }, Deed[], number];
+
+/** What once went wrong: flags that change between two looks can show more descriptors than a ring has. */
+function foundBefore(format: Format): Survival[] {
+  if (format === 'split') return [];
+  const flags = { index: 0, address: 0, length: 0, flags: 0x8000, link: 0 };
+  return [[{ made: setUp('packed'), size: 1, position: 0 }, [{ do: 'descriptor', ...flags }], 1_033_118_935]];
 }
 
 describe.each(FORMATS)('a %s ring', (format) => {
@@ -90,7 +99,7 @@ describe.each(FORMATS)('a %s ring', (format) => {
         expect(guarded.intact).toBe(true);
       },
     );
-    fc.assert(survives, { numRuns: runs });
+    fc.assert(survives, { numRuns: runs, examples: foundBefore(format) });
   });
 });
 
