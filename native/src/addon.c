@@ -20,6 +20,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
             register_thread(env, exports) && register_dispatcher(env, exports) &&
             register_loopback_caller(env, exports) && register_vcpu(env, exports) &&
             register_order_group(env, exports) && register_server(env, exports) &&
-            register_file_io(env, exports) && register_image_file(env, exports) && register_io_vector(env, exports) && register_tap(env, exports) && register_pty(env, exports);
+            register_file_io(env, exports) && register_image_file(env, exports) && register_io_vector(env, exports) &&
+            register_tap(env, exports) && register_pty(env, exports);
   return ok ? exports : NULL;
 }

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { HOST_FLAGS } from '../../dist/guests/build.js';
+import { compile } from '../../dist/guests/compile.js';
 import { kernelImage, kernelVersion, run } from './host.mjs';
 import { initramfs } from './initramfs.mjs';
 import { qemuCommand } from './qemu.mjs';
@@ -10,6 +12,12 @@ import { rootImage } from './root-image.mjs';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const CACHE = join(PROJECT, '.nested');
+const HOLD_KVM = {
+  output: join(CACHE, 'hold-kvm'),
+  sources: [fileURLToPath(new URL('./hold-kvm.c', import.meta.url))],
+  includes: [],
+  flags: HOST_FLAGS,
+};
 const RESULTS_BYTES = 2 ** 26;
 const CONSOLE_LINES = 20;
 /** Threads of V8 that compile and collect make Node three times slower here: with them each change of code stops both CPUs. */
@@ -95,6 +103,7 @@ export async function runNested(command, options = {}) {
     trees,
   } = options;
   mkdirSync(CACHE, { recursive: true });
+  const holdKvm = await compile(HOLD_KVM);
   const directory = mkdtempSync(join(CACHE, 'run-'));
   const discard = () => rmSync(directory, { recursive: true, force: true });
   process.once('exit', discard); /* where a signal ends this process */
@@ -102,6 +111,7 @@ export async function runNested(command, options = {}) {
   try {
     files.root = rootImage(directory, {
       project: PROJECT,
+      holdKvm,
       environment: { NODE_OPTIONS, ...environment },
       command,
       cwd,

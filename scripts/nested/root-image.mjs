@@ -10,12 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { run } from './host.mjs';
 
 const FOLDERS = ['bin', 'proc', 'sys', 'dev', 'tmp', 'run', 'root', 'etc', 'usr/bin', 'lib64'];
 const SPARE_MIB = 256;
-const HOLD_KVM = fileURLToPath(new URL('./hold-kvm.c', import.meta.url));
 /** Of the project, what tests never read; of its packages, the largest that they never load. */
 const LEFT_OUT = ['.git', '.nested', '.tap', 'build-asan', 'node_modules'];
 const PACKAGES_LEFT_OUT = [
@@ -80,11 +78,11 @@ function copyLibraries(project, programs, to) {
   }
 }
 
-function populate(tree, { project, environment, command, cwd, fetch, programs = [], trees = [] }) {
+function populate(tree, { project, holdKvm, environment, command, cwd, fetch, programs = [], trees = [] }) {
   for (const folder of FOLDERS) mkdirSync(join(tree, folder), { recursive: true });
   copyFileSync(run('which', ['busybox']).trim(), join(tree, 'bin/busybox'));
   copyFileSync(process.execPath, join(tree, 'usr/bin/node'));
-  run('gcc', ['-O2', '-Wall', '-Werror', '-o', join(tree, 'bin/hold-kvm'), HOLD_KVM]);
+  copyFileSync(holdKvm, join(tree, 'bin/hold-kvm'));
   const copied = programs.map((name) => run('which', [name]).trim());
   for (const path of copied) copyFileSync(path, join(tree, 'usr/bin', basename(path)));
   for (const path of trees) if (existsSync(path)) copyTree(path, join(tree, path));

@@ -115,7 +115,6 @@ testLinux('a machine with two vCPUs restarts, pauses, pings over a TAP, and powe
     onReset: 'restart',
   });
   const limit = AbortSignal.timeout(2 * LIMIT_MS);
-  limit.onabort = () => void machine.stop();
   await machine.start({ signal: limit });
   test.teardown(() => machine.stop());
   await machine.pause();

@@ -25,14 +25,12 @@ export interface AcceptedOffer extends Disposable {
 
 /** @throws SocketUnreachableError where no VMM listens, ControlProtocolError where what it sends is malformed. */
 export async function connectDevice(path: string): Promise<AcceptedOffer> {
-  const socket = connectUnix(path);
-  try {
-    await readable(socket);
-    return receiveOffer(socket);
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
+  using undo = new Disposables();
+  const socket = undo.use(connectUnix(path));
+  await readable(socket);
+  const accepted = receiveOffer(socket);
+  undo.release();
+  return accepted;
 }
 
 function receiveOffer(socket: Fd): AcceptedOffer {

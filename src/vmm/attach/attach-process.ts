@@ -94,7 +94,7 @@ function supervise(process: DeviceProcess, arrived: Promise<void>, onGone: (reas
     process.limit();
   };
   const close = async (): Promise<void> => {
-    told = true;
+    ending();
     await process.end();
   };
   return { lost, ending, close };

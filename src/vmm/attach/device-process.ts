@@ -28,7 +28,7 @@ export class DeviceProcess {
   /** Rejects when the process is gone. */
   readonly #gone: Promise<never>;
   #killedFor: string | null = null;
-  #limit: NodeJS.Timeout | null = null;
+  #isLimited = false;
 
   /** @throws SystemError and the like where there is no room for a socket in the directory for temporary files */
   static start(spec: ProcessSpec, options: unknown): DeviceProcess {
@@ -80,9 +80,10 @@ export class DeviceProcess {
 
   /** From now on it has this long to end: one that does not, because it is stopped or stuck, is killed. Once. */
   limit(limitMs = END_MS): void {
-    this.#limit ??= setTimeout(() => this.kill(`it had not ended ${limitMs} ms after its machine`), limitMs);
-    const limit = this.#limit;
-    void this.ended.then(() => clearTimeout(limit));
+    if (this.#isLimited) return;
+    this.#isLimited = true;
+    const timer = setTimeout(() => this.kill(`it had not ended ${limitMs} ms after its machine`), limitMs);
+    void this.ended.then(() => clearTimeout(timer));
   }
 
   /** Of a process whose channels are closed, which it ends for. */
