@@ -3,14 +3,6 @@ import { Worker } from 'node:worker_threads';
 import { entryFile, OWNED_FDS, SMALL_HEAP } from '../../native/entry-file.js';
 import type { VcpuThreadData } from './messages.js';
 
-/** What it prints is passed on here: Node's own way makes the streams of the process first, before the thread begins. */
-const OWN_OUTPUT = { stdout: true, stderr: true } as const;
-
-function passOn({ stdout, stderr }: Worker): void {
-  stdout.on('data', (data: Uint8Array) => process.stdout.write(data));
-  stderr.on('data', (data: Uint8Array) => process.stderr.write(data));
-}
-
 export class VcpuThread {
   readonly #worker: Worker;
   #isTaken = false;
@@ -22,7 +14,6 @@ export class VcpuThread {
       workerData,
       ...SMALL_HEAP,
       ...OWNED_FDS,
-      ...OWN_OUTPUT,
     });
     this.#worker.unref();
   }
@@ -32,7 +23,6 @@ export class VcpuThread {
     if (this.#isTaken) return null;
     this.#isTaken = true;
     this.#worker.ref();
-    setImmediate(() => passOn(this.#worker));
     return this.#worker;
   }
 
