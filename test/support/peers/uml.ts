@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { file, type Requirement } from '../requirements.js';
 import { guestArgs } from './guest-args.js';
 import { GuestConsole } from './guest-console.js';
+import { preloadedLibrary } from './guest-program.js';
 import { buildInitramfs } from './initramfs.js';
 import { PeerProcess } from './peer-process.js';
 
@@ -57,8 +58,9 @@ export class UmlGuest {
   readonly console: GuestConsole;
 
   constructor(options: UmlOptions) {
+    const env = { LD_PRELOAD: preloadedLibrary('uml-xstate') };
     const { limitMs } = options;
-    this.process = new PeerProcess(LINUX, commandLine(options), limitMs === undefined ? {} : { limitMs });
+    this.process = new PeerProcess(LINUX, commandLine(options), limitMs === undefined ? { env } : { env, limitMs });
     this.process.child.stdin!.end();
     this.console = new GuestConsole(this.process, this.process.child.stdout!);
   }
