@@ -19,7 +19,7 @@ const HOLD_KVM = {
   flags: HOST_FLAGS,
 };
 const RESULTS_BYTES = 2 ** 26;
-const CONSOLE_LINES = 20;
+const CONSOLE_LINES = 60;
 /** Threads of V8 that compile and collect make Node three times slower here: with them each change of code stops both CPUs. */
 const NODE_OPTIONS = '--v8-pool-size=0';
 /**
@@ -45,25 +45,25 @@ function qemuArguments({ files, cpus, memoryMib, kernel }) {
   ];
 }
 
-/** Resolves with 'ended' or 'late'. A signal that ends this process ends the machine as well. */
+/** Resolves with how it ended. A signal that ends this process ends the machine as well. */
 function boot(args, timeoutMs) {
   return new Promise((resolve, reject) => {
     // An open standard input: at its end QEMU would tell the machine that nobody reads its output.
     const [program, ...words] = qemuCommand();
     const qemu = spawn(program, [...words, ...args], { stdio: ['pipe', 'inherit', 'inherit'] });
-    let outcome = 'ended';
+    let isLate = false;
     const kill = () => qemu.kill('SIGKILL');
     const timer = setTimeout(() => {
-      outcome = 'late';
+      isLate = true;
       kill();
     }, timeoutMs);
     process.once('exit', kill);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
     qemu.once('error', reject);
-    qemu.once('exit', () => {
+    qemu.once('exit', (code, signal) => {
       clearTimeout(timer);
       process.off('exit', kill);
-      resolve(outcome);
+      resolve({ isLate, how: signal ?? `status ${code}` });
     });
   });
 }
@@ -78,11 +78,11 @@ function unpack(results, into) {
   }
 }
 
-function complain(outcome, consoleFile, seconds) {
-  const why = outcome === 'late' ? `did not end within ${seconds} s` : 'ended without a status';
+function complain({ isLate, how }, consoleFile, seconds) {
+  const why = isLate ? `did not end within ${seconds} s` : `ended without a status (QEMU: ${how})`;
   const lines = readFileSync(consoleFile, 'utf8').trimEnd().split('\n').slice(-CONSOLE_LINES);
   console.error(`nested: the machine ${why}; the end of its console:\n${lines.join('\n')}`);
-  return outcome === 'late' ? 124 : 125;
+  return isLate ? 124 : 125;
 }
 
 /**
