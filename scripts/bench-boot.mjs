@@ -1,6 +1,8 @@
 // Our VMM beside QEMU (-M microvm and q35): the same kernels on the same /dev/kvm in the same run, in turn.
-//   npm run bench:boot -- [--rounds N] [--json FILE]
-// On the nested machine, where stock kernels boot: all of it is distorted by an emulated CPU, JavaScript by far the most.
+//   npm run bench:boot -- [--rounds N] [--json FILE] [--host]
+// On the nested machine, where stock kernels boot: all of it is distorted by an emulated CPU, JavaScript by far the most. With
+// --host on this host's own /dev/kvm, without Linux.
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,10 +13,15 @@ import { explainMissing } from './nested/host.mjs';
 import { makeBootGuest } from './nested/linux-guest.mjs';
 import { runNested } from './nested/machine.mjs';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, json: { type: 'string' } } });
-const RESULT = '/root/boot.json';
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, json: { type: 'string' }, host: { type: 'boolean' } },
+});
 const SECONDS = 1200;
-const GUEST = fileURLToPath(new URL('../build/boot-guest', import.meta.url));
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+const GUEST = join(PROJECT, 'build/boot-guest');
+/** Where the result is there. */
+const IN_MACHINE = '/root/boot.json';
+const DISK_BYTES = 2 ** 20;
 /** Port accesses that no device takes, after each letter on the serial port. */
 const EXITS = 20_000;
 const LETTERS = [0x61, 0x62, 0x63];
@@ -27,22 +34,34 @@ async function exitKernel() {
   return await guestKernel({ name: 'oplist', mode: 'long', prepare, parameters: LAYOUT.GUEST_FREE });
 }
 
-if (explainMissing()) process.exit(1);
+const commandFor = (result) => ['scripts/nested/boot-bench.mjs', GUEST, values.rounds, String(EXITS), result];
+
+async function onNestedMachine(result) {
+  const into = mkdtempSync(join(tmpdir(), 'ioregion-boot-'));
+  try {
+    const status = await runNested(['node', ...commandFor(IN_MACHINE)], {
+      seconds: SECONDS,
+      programs: ['qemu-system-x86_64'],
+      trees: ['/usr/share/qemu', '/usr/share/seabios'],
+      fetch: [IN_MACHINE],
+      into,
+    });
+    if (result !== undefined) cpSync(join(into, IN_MACHINE), result);
+    return status;
+  } finally {
+    rmSync(into, { recursive: true });
+  }
+}
+
+function onHost(result = join(GUEST, 'result.json')) {
+  return spawnSync(process.execPath, commandFor(result), { cwd: PROJECT, stdio: 'inherit' }).status ?? 1;
+}
+
+if (!values.host && explainMissing()) process.exit(1);
 rmSync(GUEST, { recursive: true, force: true });
 mkdirSync(GUEST, { recursive: true });
-makeBootGuest(GUEST);
 writeFileSync(join(GUEST, 'exits.elf'), await exitKernel());
-const into = mkdtempSync(join(tmpdir(), 'ioregion-boot-'));
-try {
-  const command = ['node', 'scripts/nested/boot-bench.mjs', GUEST, values.rounds, String(EXITS), RESULT];
-  process.exitCode = await runNested(command, {
-    seconds: SECONDS,
-    programs: ['qemu-system-x86_64'],
-    trees: ['/usr/share/qemu', '/usr/share/seabios'],
-    fetch: [RESULT],
-    into,
-  });
-  if (values.json !== undefined) cpSync(join(into, RESULT), resolve(values.json));
-} finally {
-  rmSync(into, { recursive: true });
-}
+if (values.host) writeFileSync(join(GUEST, 'disk.img'), new Uint8Array(DISK_BYTES));
+else makeBootGuest(GUEST);
+const result = values.json === undefined ? undefined : resolve(values.json);
+process.exitCode = values.host ? onHost(result) : await onNestedMachine(result);
