@@ -12,12 +12,13 @@ import { rootImage } from './root-image.mjs';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const CACHE = join(PROJECT, '.nested');
-const HOLD_KVM = {
-  output: join(CACHE, 'hold-kvm'),
-  sources: [fileURLToPath(new URL('./hold-kvm.c', import.meta.url))],
+/** Programs that run there beside the command: why, they say themselves. */
+const HELPERS = ['hold-kvm', 'wake-cpus'].map((name) => ({
+  output: join(CACHE, name),
+  sources: [fileURLToPath(new URL(`./${name}.c`, import.meta.url))],
   includes: [],
   flags: HOST_FLAGS,
-};
+}));
 const RESULTS_BYTES = 2 ** 26;
 const CONSOLE_LINES = 60;
 /** Threads of V8 that compile and collect make Node three times slower here: with them each change of code stops both CPUs. */
@@ -103,7 +104,7 @@ export async function runNested(command, options = {}) {
     trees,
   } = options;
   mkdirSync(CACHE, { recursive: true });
-  const holdKvm = await compile(HOLD_KVM);
+  const helpers = await Promise.all(HELPERS.map(compile));
   const directory = mkdtempSync(join(CACHE, 'run-'));
   const discard = () => rmSync(directory, { recursive: true, force: true });
   process.once('exit', discard); /* where a signal ends this process */
@@ -111,7 +112,7 @@ export async function runNested(command, options = {}) {
   try {
     files.root = rootImage(directory, {
       project: PROJECT,
-      holdKvm,
+      helpers,
       environment: { NODE_OPTIONS, ...environment },
       command,
       cwd,

@@ -3,6 +3,10 @@
 // static key changes. The machine, or a guest in it with two vCPUs, then got stuck or ended by a triple fault, once in a few boots.
 // Newer ones drop the translation before the store that changes it, not under one lock with it: on a busy host another CPU can make
 // it anew from the old bytes in between, and then takes INT3 for ever. hold-kvm.c keeps Linux from changing its code at all here.
+// At least up to 10.0 an interrupt can get lost: VMRUN and #VMEXIT change the CPU's requests for interrupts as one word, unlocked, while
+// the thread of a timer or of another CPU sets one of them. The interrupt is then in the IRR, the CPU has interrupts enabled, and
+// goes on without it, until another one makes it look (seen with the monitor: `info lapic`, `sendkey`). A CPU whose timer is
+// lost so had no other, and the machine stood still, with one CPU in every second or third boot of a guest. wake-cpus.c brings others.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -29,7 +29,7 @@ const PACKAGES_LEFT_OUT = [
 ];
 
 /** Runs the command, then leaves its status and the files asked for as a tar archive on the second disk. */
-const init = ({ cwd, fetch }) => `#!/bin/busybox sh
+const init = ({ helpers, cwd, fetch }) => `#!/bin/busybox sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 /bin/busybox --install -s /bin
 mount -t proc none /proc
@@ -40,7 +40,7 @@ mount -t tmpfs none /dev/shm
 echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled
 ip link set lo up
 hostname nested
-hold-kvm &
+${helpers.map((helper) => `${basename(helper)} &`).join('\n')}
 cd ${quote(cwd)}
 setsid sh /command </dev/null >$(echo /dev/vport*p1) 2>&1
 echo $? >/status
@@ -78,11 +78,11 @@ function copyLibraries(project, programs, to) {
   }
 }
 
-function populate(tree, { project, holdKvm, environment, command, cwd, fetch, programs = [], trees = [] }) {
+function populate(tree, { project, helpers, environment, command, cwd, fetch, programs = [], trees = [] }) {
   for (const folder of FOLDERS) mkdirSync(join(tree, folder), { recursive: true });
   copyFileSync(run('which', ['busybox']).trim(), join(tree, 'bin/busybox'));
   copyFileSync(process.execPath, join(tree, 'usr/bin/node'));
-  copyFileSync(holdKvm, join(tree, 'bin/hold-kvm'));
+  for (const helper of helpers) copyFileSync(helper, join(tree, 'bin', basename(helper)));
   const copied = programs.map((name) => run('which', [name]).trim());
   for (const path of copied) copyFileSync(path, join(tree, 'usr/bin', basename(path)));
   for (const path of trees) if (existsSync(path)) copyTree(path, join(tree, path));
@@ -94,7 +94,7 @@ function populate(tree, { project, holdKvm, environment, command, cwd, fetch, pr
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n');
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
   writeFileSync(join(tree, 'command'), `${exports.join('')}exec ${command.map(quote).join(' ')}\n`);
-  writeFileSync(join(tree, 'init'), init({ cwd, fetch }));
+  writeFileSync(join(tree, 'init'), init({ helpers, cwd, fetch }));
   chmodSync(join(tree, 'init'), 0o755);
 }
 
