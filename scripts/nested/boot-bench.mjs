@@ -121,7 +121,7 @@ function rotated(all, by) {
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const line = (one) => Object.entries(one).map(([key, value]) => `${key} ${Math.round(value)}`);
 
-spawnSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
+if (HAS_LINUX) spawnSync('mount', ['-t', 'debugfs', 'none', '/sys/kernel/debug']);
 const floors = Object.fromEntries(Object.keys(FLOORS).map((name) => [name, []]));
 const samples = Object.fromEntries(Object.keys(VMMS).map((name) => [name, []]));
 /** Round 0 finds the machine cold, and is not recorded. */
