@@ -4,6 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { deviceProcessEnvironment } from '../../dist/src/ioregion/control/process-environment.js';
 
 const [directory, rounds, exits, result] = process.argv.slice(2);
 const CLI = fileURLToPath(new URL('../../dist/src/cli/ioregion.cjs', import.meta.url));
@@ -63,7 +64,7 @@ function run([program, ...args], texts) {
     let figures = null;
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined /* Node 20 parses them at each start */ },
+      env: deviceProcessEnvironment(),
       timeout: LIMIT_MS,
       killSignal: 'SIGKILL',
     });

@@ -64,7 +64,8 @@ describeWhere([kvmDevice], 'a freestanding guest on our machine', () => {
     expect(serial).toMatchObject({ reads: 0, latency: { count: serial?.writes } });
     expect(serial?.writes).toBeGreaterThanOrEqual(6);
     expect(metrics.exits.KVM_EXIT_IO).toBe((ports?.reads ?? 0) + (ports?.writes ?? 0));
-    expect(metrics.kvm[0]?.exits ?? metrics.exits.KVM_EXIT_IO).toBeGreaterThanOrEqual(7);
+    const { io_exits = 0, exits = metrics.exits.KVM_EXIT_IO } = metrics.kvm[0] ?? {};
+    expect(io_exits || exits /* a KVM that emulates the guest's code counts no io_exits */).toBeGreaterThanOrEqual(7);
   });
 
   it('times port accesses that no device takes, in protected mode', async () => {

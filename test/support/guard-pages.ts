@@ -1,13 +1,9 @@
 /** Programs whose mappings of files lie between inaccessible pages: an access outside of one ends the process. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { preloadedLibrary } from './peers/guest-program.js';
 
-const TIMEOUT_MS = 30_000;
 const RUN_TIMEOUT_MS = 55_000;
-/** Beside the source: this file runs from dist. */
-const SOURCE = fileURLToPath(new URL('../../../test/support/guard-pages.c', import.meta.url));
 
 /** A mistake that has to be seen: see guard-pages.c. */
 export type Stray = 'before' | 'behind' | 'io';
@@ -19,22 +15,13 @@ export interface Ending {
   readonly output: string;
 }
 
-/** Compiles the library into `directory`; returns its path. */
-export function compileGuardPages(directory: string): string {
-  const library = join(directory, 'guard-pages.so');
-  const flags = ['-std=gnu11', '-O1', '-Wall', '-Werror', '-shared', '-fPIC'];
-  execFileSync('cc', [...flags, '-o', library, SOURCE, '-ldl'], { timeout: TIMEOUT_MS });
-  return library;
-}
-
 /** Runs node with these arguments behind the guards, and waits for its end. */
 export async function runGuarded(
-  library: string,
   args: readonly string[],
   stray?: Stray,
   more: NodeJS.ProcessEnv = {},
 ): Promise<Ending> {
-  const env = { ...process.env, ...more, LD_PRELOAD: library, GUARD_PAGES_STRAY: stray ?? '' };
+  const env = { ...process.env, ...more, LD_PRELOAD: preloadedLibrary('guard-pages'), GUARD_PAGES_STRAY: stray ?? '' };
   const stdio = ['ignore', 'pipe', 'pipe'] as const;
   const child = spawn(process.execPath, args, { env, stdio: [...stdio], timeout: RUN_TIMEOUT_MS });
   let output = '';

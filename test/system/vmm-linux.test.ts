@@ -60,9 +60,9 @@ async function placedDisks(test: Test): Promise<{ readonly path: string; readonl
   return placements.map((attach, index) => ({ path: disks[index]!, attach }));
 }
 
-/** Without what no line of TAP may have: a carriage return in the middle of one ends the report. */
+/** Without what no line of TAP may have: a carriage return in the middle of one ends the report of the test. */
 function linesOf(console: string): string[] {
-  return console.split(/[\r\n]+/).map((line) => line.replace(/[^ -~]/g, '?'));
+  return console.split(/\r?\n/).map((line) => line.replace(/[^ -~]/g, '?'));
 }
 
 /** The guest's test points become this test's. */

@@ -1,4 +1,4 @@
-/** Programs and libraries in C that peers and their guests run; compiled once per content. */
+/** Programs of guests and libraries for peers, in C; compiled once per content. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
@@ -13,9 +13,9 @@ export function guestProgram(name: string): string {
   return compiled(join(GUEST_FILES, `${name}.c`), ['-static']);
 }
 
-/** The library of `NAME.c` in this folder, to be preloaded into a peer. */
+/** The library of `NAME.c`, a path below test/support, to be preloaded into a program. */
 export function preloadedLibrary(name: string): string {
-  return compiled(join(GUEST_FILES, '..', `${name}.c`), ['-shared', '-fPIC']);
+  return compiled(join(GUEST_FILES, '../..', `${name}.c`), ['-shared', '-fPIC']);
 }
 
 function compiled(source: string, flags: readonly string[]): string {

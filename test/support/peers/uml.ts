@@ -58,7 +58,7 @@ export class UmlGuest {
   readonly console: GuestConsole;
 
   constructor(options: UmlOptions) {
-    const env = { LD_PRELOAD: preloadedLibrary('uml-xstate') };
+    const env = { LD_PRELOAD: preloadedLibrary('peers/uml-xstate') };
     const { limitMs } = options;
     this.process = new PeerProcess(LINUX, commandLine(options), limitMs === undefined ? { env } : { env, limitMs });
     this.process.child.stdin!.end();

@@ -1,14 +1,8 @@
 /** The random wrong drivers once more, with guest memory between inaccessible pages, in a process that a stray access ends. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { compileGuardPages, runGuarded, type Stray } from '#dist/test/support/guard-pages.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'ioregion-guards-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-const library = compileGuardPages(directory);
+import { describe, expect, test } from 'vitest';
+import { runGuarded, type Stray } from '#dist/test/support/guard-pages.js';
 
 const VITEST = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
 const RUN = [VITEST, 'run', '--project', 'unit', '--reporter', 'tap', '--no-color'];
@@ -20,7 +14,7 @@ const asked = process.env.IOREGION_QUEUE_RUNS;
 const runs = asked === undefined ? {} : { IOREGION_QUEUE_RUNS: String(Math.min(Number(asked), MOST_RUNS)) };
 
 const runDrivers = (stray?: Stray) =>
-  runGuarded(library, [...RUN, 'test/unit/virtio/queue/properties.test.ts', '-t', DRIVERS], stray, runs);
+  runGuarded([...RUN, 'test/unit/virtio/queue/properties.test.ts', '-t', DRIVERS], stray, runs);
 
 const MAPPING = `
   const { GuestMemory } = await import('${new URL('../../../../dist/src/memory/index.js', import.meta.url)}');
@@ -28,7 +22,7 @@ const MAPPING = `
 
 describe('guest memory between inaccessible pages', () => {
   test.each(['before', 'behind'] as const)('ends the process that touches a byte %s it', async (stray) => {
-    const run = (how?: Stray) => runGuarded(library, ['--input-type=module', '--eval', MAPPING], how);
+    const run = (how?: Stray) => runGuarded(['--input-type=module', '--eval', MAPPING], how);
     expect(await run()).toMatchObject({ code: 0, signal: null });
     expect((await run(stray)).signal).toBe('SIGSEGV');
   });
