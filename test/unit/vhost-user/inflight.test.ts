@@ -205,6 +205,36 @@ describe.each(FORMATS)('of a %s queue', (_format, features) => {
     expect(track(memory, part, driver.setup).tracker.recovered).toEqual([]);
   });
 
+  test.each([0, 1, 2, 3])(
+    'of a batch that is not published the driver is shown nothing by the next one, %i noted',
+    (noted) => {
+      const memory = newMemory();
+      const driver = newDriver(memory, features);
+      const part = newPart(packed);
+      for (let number = 0; number < 3; number++) driver.add(numbered(number));
+      driver.publish();
+      const { tracker, setup } = track(memory, part, driver.setup);
+      let left = noted;
+      const observer: QueueObserver = {
+        taken: (chain, at) => tracker.taken(chain, at),
+        used: (chain) => void (left-- > 0 && tracker.used(chain)),
+        published: () => {},
+        kicksSet: () => tracker.kicksSet(),
+      };
+      const chains = takeAll(createQueue(setup, memory, { ...hooks, observer }));
+      for (const chain of chains.slice(0, noted + 1)) chain.complete(1);
+      for (let served = 1; served <= 3; served++) {
+        const next = track(memory, part, driver.setup);
+        const queue = createQueue(next.setup, memory, { ...hooks, observer: next.tracker });
+        takeAll(queue).at(-1)!.complete(1);
+        queue.flush();
+        expect(driver.collect()).toBe(1);
+        expect(driver.inFlight).toBe(3 - served);
+      }
+      expect(track(memory, part, driver.setup).tracker.recovered).toEqual([]);
+    },
+  );
+
   test('that says anything cannot do more than fail the queue (hostile 50)', () => {
     const random = generator(7);
     const memory = newMemory();

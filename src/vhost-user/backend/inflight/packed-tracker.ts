@@ -115,10 +115,28 @@ export class PackedTracker implements QueueObserver {
       this.#view.setUint8(entryAt(entry, PackedEntry.inflight), moved && shown ? 0 : IN_FLIGHT);
     }
     if (moved && !shown) {
+      this.#takeBack();
       positions.setUint16(0, positions.getUint16(2, true), true);
       positions.setUint8(4, positions.getUint8(5));
     }
     this.#commit();
+  }
+
+  /**
+   * Of a batch that was not published, all used descriptors but the first are in the ring, the last maybe not yet in the position. The
+   * driver would see them behind the first one that is published now: they become available ones again.
+   */
+  #takeBack(): void {
+    let at = this.#positions.getUint16(2, true);
+    let wrap = this.#positions.getUint8(5) !== 0;
+    const moved = this.#positions.getUint16(0, true) - at;
+    for (let left = moved > 0 ? moved : moved + this.#size; left >= 0; left--) {
+      if (this.#isUsed(at, wrap)) this.#ring[4 * at + 3]! ^= DescriptorFlag.used << 16;
+      at++;
+      if (at < this.#size) continue;
+      at = 0;
+      wrap = !wrap;
+    }
   }
 
   /** Whether the descriptor at `offset` is a used one of this lap. */
